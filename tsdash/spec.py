@@ -1,0 +1,335 @@
+"""Every stage of a run as a frozen dataclass that survives JSON: choices, cases, results, causes, verdicts.
+
+Standard library only: the server, the workers and other programs share these. Dtypes and devices are strings, collections
+are tuples, times are seconds, sizes are bytes. `to_json` and `from_json` are the only way in and out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+GIVEN = "given"  # "as the model file made it": values, dtype and layout of the base case
+
+OUTCOMES = ("identical", "within_noise", "mismatch", "runtime_error", "export_error", "timeout", "crash")  # mildest first
+VERDICTS = ("ship", "inconclusive", "do_not_ship")  # mildest first
+EFFORTS = ("quick", "standard", "thorough")
+PLAIN_TOLERANCE = 1e-5  # the rule every learner meets first: max |Δ| < 1e-5 and the same predicted class
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource:
+    """A model as the text of a model file (see CONTRACT: `make_model`, `make_inputs`), whatever it was named by."""
+
+    name: str  # as the user wrote it: "early_exit", "torchvision:resnet18", "decoder.py", "package.module:factory"
+    kind: str  # "gallery", "torchvision", "file" or "entry_point"
+    filename: str  # what messages call the file, e.g. "early_exit.py"
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What to vary. An empty axis stays at the base; `product` crosses all axes instead of one change at a time."""
+
+    dims: dict[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
+    values: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()  # "float16": module and inputs; "inputs:float16": inputs alone
+    devices: tuple[str, ...] = ()  # "cpu", "cuda", "mps", "xpu", "meta"
+    layouts: tuple[str, ...] = ()
+    training: tuple[bool, ...] = ()
+    grad: tuple[bool, ...] = ()
+    calls: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
+    product: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One set of inputs and circumstances under which eager and the export are compared."""
+
+    id: str
+    dims: dict[str, int]
+    values: str = GIVEN
+    dtype: str = GIVEN
+    device: str = "cpu"
+    layout: str = GIVEN
+    training: bool | None = None  # None: as the model file left it
+    grad: bool = False
+    call: int = 1  # compare the outputs of this call, the calls before it on the same module
+    seed: int = 0
+    varied: str = "base"  # the axis in which it differs from the base case: a dim's name, "values", "dtype", …
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a worker may use before it is killed. The parent's clock decides."""
+
+    load_s: float = 120.0
+    export_s: float = 300.0
+    case_s: float = 30.0
+    memory_mib: int = 8192
+    output_kib: int = 64  # of stdout and stderr kept, head and tail
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorFacts:
+    """An exception as text. `file` and `line` are the deepest frame in the user's own source, where there is one."""
+
+    type: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+    traceback: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportWarning:
+    message: str
+    file: str | None = None
+    line: int | None = None
+    category: str = "Warning"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """What exporting gave: an artefact or an error, never both."""
+
+    mode: str
+    seconds: float
+    artefact_bytes: int | None = None
+    warnings: tuple[ExportWarning, ...] = ()
+    error: ErrorFacts | None = None
+    ended: str = "returned"  # "returned", "raised", "timeout" or "crash"
+    code: str | None = None  # TorchScript code, or torch.export's graph module code
+    graph: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorFacts:
+    """Shape and dtype of one tensor of the inputs."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """The loaded model as eager sees it."""
+
+    parameters: int
+    dims: dict[str, int]
+    inputs: tuple[TensorFacts, ...]
+    training: bool
+    deterministic: bool = True  # two eager calls under one seed agree bit for bit
+    stochastic: bool = False  # eager draws random numbers: another seed, another output
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Element:
+    """One element of an output, eager's value and the export's."""
+
+    index: tuple[int, ...]
+    expected: float
+    actual: float
+    delta: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """Counts of |Δ| in five bins a decade. `low` is the decade exponent of the first edge, 10**low; |Δ| below it is in
+    `below`, at or above the last edge in `above`, Δ = 0 in `zero`, Δ that is NaN or Inf in `nonfinite`."""
+
+    low: int
+    counts: tuple[int, ...]
+    zero: int = 0
+    below: int = 0
+    above: int = 0
+    nonfinite: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oracle:
+    """Both sides against a float64 run of eager. Errors are over the elements that are finite in all three."""
+
+    expected_rms: float
+    actual_rms: float
+    expected_max: float
+    actual_max: float
+    scale_rms: float  # rms of the float64 output itself
+    scale_max: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFacts:
+    """All elements of one output tensor compared: `actual` is the export's, `expected` eager's, Δ = actual − expected."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    elements: int
+    identical: bool
+    max_abs: float = 0.0
+    mean_abs: float = 0.0
+    l2: float = 0.0
+    max_rel: float = 0.0
+    one_minus_cosine: float = 0.0
+    max_ulp: float | None = None  # None: the dtype has no ULP
+    over_plain: int = 0  # elements with |Δ| > 1e-5
+    nan_disagree: int = 0
+    inf_disagree: int = 0
+    argmax_rows: int | None = None  # rows along the last axis; None: not a table of scores
+    argmax_flips: int | None = None
+    argmax_ties: int = 0  # flips whose two candidates are equal to within noise on eager's side
+    flipped_rows: tuple[int, ...] = ()  # the first few, flat row numbers
+    worst: tuple[Element, ...] = ()
+    histogram: Histogram | None = None
+    oracle: Oracle | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructureDifference:
+    """Outputs that cannot be compared element by element: what differs at `path`."""
+
+    path: str
+    what: str  # "type", "keys", "length", "shape", "dtype", "device", "value"
+    expected: str
+    actual: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """How one side of a case ended."""
+
+    ended: str = "not_run"  # "returned", "raised", "timeout", "crash" or "not_run"
+    error: ErrorFacts | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseResult:
+    """The raw facts of one case in one mode. The outcome is derived from them by `judge`, never stored in place of them."""
+
+    case: Case
+    mode: str
+    eager: Side
+    exported: Side
+    structure: tuple[StructureDifference, ...] = ()
+    outputs: tuple[OutputFacts, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """The outcome of one case with the sentence that says why."""
+
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What all cases of one mode come to. `outcome` is the worst one; reasons come with the decisive fact first."""
+
+    outcome: str
+    verdict: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Why a mode fails, as far as the evidence goes. `file` and `line` are the user's own source."""
+
+    cause: str
+    file: str | None = None
+    line: int | None = None
+    code: str = ""  # the source line itself
+    message: str = ""
+    evidence: tuple[str, ...] = ()
+    fix: str = ""
+    proved: bool = False  # forcing the suspect back in eager gave the export's result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """The calls of one contender at one case, in the order in which they were made."""
+
+    name: str  # "eager", "eager again" (the control) or a mode
+    warmup_s: tuple[float, ...]
+    samples_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latency:
+    """Interleaved calls of all arms on one set of inputs: sample i of every arm was taken in round i."""
+
+    case: Case
+    arms: tuple[Arm, ...]
+    threads: int = 1
+    calls_per_sample: int = 1
+    load_average: float | None = None
+    involuntary_switches: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """Everything a run needs, and all that crosses the seam to the engine."""
+
+    model: ModelSource
+    modes: tuple[str, ...]
+    cases: tuple[Case, ...]  # the first is the base case: exports are made from its inputs
+    limits: Limits = Limits()
+    latency: bool = False
+    seed: int = 0
+
+
+T = TypeVar("T")
+
+
+def to_json(stage: Any) -> Any:
+    """A stage as plain dicts, lists, strings and numbers; every field is written. Floats may be NaN or infinite."""
+    if dataclasses.is_dataclass(stage) and not isinstance(stage, type):
+        return {field.name: to_json(getattr(stage, field.name)) for field in dataclasses.fields(stage)}
+    if isinstance(stage, dict):
+        return {str(key): to_json(value) for key, value in stage.items()}
+    if isinstance(stage, (tuple, list)):
+        return [to_json(item) for item in stage]
+    return stage
+
+
+def from_json(kind: type[T], raw: Any) -> T:
+    """The stage of type `kind` that `to_json` wrote. Fields that are missing take their default, unknown ones are dropped,
+    so that a newer tsdash reads what an older one stored."""
+    return typing.cast(T, _restore(kind, raw))
+
+
+@functools.cache
+def _fields_of(kind: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _restore(kind: Any, raw: Any) -> Any:
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        options = [option for option in typing.get_args(kind) if option is not type(None)]
+        return None if raw is None else _restore(options[0], raw)
+    if origin is tuple:
+        return tuple(_restore(typing.get_args(kind)[0], item) for item in raw)
+    if origin is dict:
+        return {key: _restore(typing.get_args(kind)[1], value) for key, value in raw.items()}
+    if dataclasses.is_dataclass(kind):
+        hints = _fields_of(typing.cast(type, kind))
+        return kind(**{name: _restore(hint, raw[name]) for name, hint in hints.items() if name in raw})  # type: ignore[operator]
+    return float(raw) if kind is float and raw is not None else raw
