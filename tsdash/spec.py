@@ -19,6 +19,8 @@ GIVEN = "given"  # "as the model file made it": values, dtype and layout of the 
 OUTCOMES = ("identical", "within_noise", "mismatch", "runtime_error", "export_error", "timeout", "crash")  # mildest first
 VERDICTS = ("ship", "inconclusive", "do_not_ship")  # mildest first
 EFFORTS = ("quick", "standard", "thorough")
+EAGER = "eager"  # the arms of a latency measurement that are not a mode
+CONTROL = "eager again"  # a separate copy of eager: what differs between the two is not the export
 PLAIN_TOLERANCE = 1e-5  # the rule every learner meets first: max |Δ| < 1e-5 and the same predicted class
 
 
@@ -267,6 +269,7 @@ class Arm:
     name: str  # "eager", "eager again" (the control) or a mode
     warmup_s: tuple[float, ...]
     samples_s: tuple[float, ...]
+    device_s: tuple[float, ...] = ()  # between events on an accelerator's stream; empty on the CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,8 +280,13 @@ class Latency:
     arms: tuple[Arm, ...]
     threads: int = 1
     calls_per_sample: int = 1
-    load_average: float | None = None
-    involuntary_switches: int | None = None
+    clock_s: float = 0.0  # what reading the clock costs, subtracted from every sample
+    load_average: float | None = None  # of the last minute, when the measurement began
+    involuntary_switches: int | None = None  # while samples were taken
+    preempted: tuple[int, ...] = ()  # rounds in which the kernel took the processor away
+    stolen_share: float | None = None  # of the processors' time, taken by the hypervisor
+    frequency_mhz: tuple[float, float] | None = None  # before and after
+    cpus: int | None = None  # that this process may use
     notes: tuple[str, ...] = ()
 
 
