@@ -81,9 +81,8 @@ def message_of(exc: BaseException, sources: SourceMap | None = None) -> str:
         text = str.__str__(str(exc))  # a plain str even where __str__ returns a subclass
     except BaseException as failure:  # the model's code runs here, and it may raise SystemExit as well as anything else
         return f"(its __str__ raised {type_name(failure)})"
-    # Renaming a text of 100 MB costs another 100 MB, so cut first, with room for a shorter name.
-    kept = text if len(text) <= 4 * TEXT_BYTES else clean_text(text, 2 * TEXT_BYTES)
-    return clean_text(sources.rename(kept) if sources else kept)
+    cleaned = clean_text(text)  # before renaming, which would copy a text of 100 MB again and again
+    return sources.rename(cleaned) if sources else cleaned
 
 
 def user_frames(exc: BaseException, sources: SourceMap) -> Iterator[tuple[str, int]]:

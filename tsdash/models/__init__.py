@@ -57,19 +57,18 @@ def find(name: str, *, allow_code: bool = True) -> ModelSource:
         return gallery_source(name)
     if name.startswith(TORCHVISION):
         return torchvision.read(name.removeprefix(TORCHVISION))
-    if not allow_code:
-        raise errors.OptionError(
-            f"{name!r} is neither in the gallery nor torchvision's. Models of your own are switched off on this server."
-        )
     if name.endswith(ARTEFACTS):
         raise errors.OptionError(
             f"{name} is a saved artefact: nothing in it says what eager answers. Give the model file it was made from."
         )
-    if name.endswith(".py") or os.sep in name or "/" in name:
-        return files.read(Path(name), name)
-    if ":" in name:
-        return entry_points.read(name)
-    raise _unknown(name)
+    is_path = name.endswith(".py") or os.sep in name or "/" in name
+    if not is_path and ":" not in name:
+        raise _unknown(name)
+    if not allow_code:
+        raise errors.OptionError(
+            f"{name!r} is code of your own, which is switched off on this server. Choose a model of the gallery or torchvision."
+        )
+    return files.read(Path(name), name) if is_path else entry_points.read(name)
 
 
 def gallery_source(name: str) -> ModelSource:

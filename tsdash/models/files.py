@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tsdash.errors import ModelError
 from tsdash.spec import ModelSource
+from tsdash.tracebacks import clean_text
 
 FILE_BYTES = 2_000_000  # a model file is source, not weights
 FORMAT = "A model file defines make_model() -> torch.nn.Module and make_inputs(**dims) -> tuple of forward's arguments"
@@ -32,7 +33,8 @@ def read(path: Path, name: str) -> ModelSource:
         raise ModelError(
             f"{name} cannot be read: {exc.strerror}. Give the path of a model file.", file=path.name
         ) from None
-    return ModelSource(name=name, kind="file", filename=path.name, text=decode(raw, path.name))
+    filename = clean_text(path.name)  # bytes that are no text come as surrogates
+    return ModelSource(name=clean_text(name), kind="file", filename=filename, text=decode(raw, filename))
 
 
 def decode(raw: bytes, filename: str) -> str:
