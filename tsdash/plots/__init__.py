@@ -1,0 +1,24 @@
+"""Tables, histograms and samples to plotly figures. Nothing here computes a statistic or knows Streamlit.
+
+Every figure has a fixed height, a title that says what its axes hold, a state for "nothing to show", and its own text
+alternative, which `alt_text` reads back.
+"""
+
+from tsdash.plots.elements import along_axis, delta_histogram, reference_density, where_map
+from tsdash.plots.frame import alt_text, plotly_template
+from tsdash.plots.latency import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
+from tsdash.plots.outcomes import outcome_grid
+
+__all__ = [
+    "along_axis",
+    "alt_text",
+    "delta_histogram",
+    "latency_ecdf",
+    "latency_histogram",
+    "latency_timeline",
+    "outcome_grid",
+    "paired_ratio",
+    "plotly_template",
+    "reference_density",
+    "where_map",
+]

@@ -1,0 +1,361 @@
+"""The elements of one output tensor: how large Δ is, where it is, and beside what.
+
+Δ = exported − eager. All |Δ| axes are in log10 and share one colour a decade; zero and NaN stand outside that scale.
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor, log10
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from tsdash import formats
+from tsdash.plots.frame import (
+    HEIGHT_PX,
+    REFERENCE_DELTA,
+    canvas,
+    colorscale,
+    delta_lines,
+    described,
+    label,
+    nothing,
+    power_text,
+    power_ticks,
+    stepped,
+)
+from tsdash.spec import Histogram
+from tsdash.tokens import DELTA_DECADES, OUTCOMES, appearance, delta_colour, delta_colours
+
+Array = npt.NDArray[Any]
+
+BINS_A_DECADE = 5
+WHERE_HEIGHT_PX = 2 * HEIGHT_PX + 16  # two rows of figures and the gap between them
+NONFINITE = "NaN, ∞"
+
+
+def delta_histogram(histogram: Histogram | None, noise: float | None, dark: bool) -> go.Figure:
+    """Elements by |Δ|, five bins a decade in the colour of their decade; zeros and what is not finite stand apart."""
+    title = "How large: elements by |Δ|"
+    if histogram is None:
+        return nothing(dark, title, "Nothing to compare: no elements of one dtype on both sides.")
+    bars = _bars(histogram, dark)
+    if not any(n for n, *_ in bars):
+        return nothing(dark, title, "Nothing to compare: the output has no elements.")
+    look = appearance(dark)
+    counts, places, widths, colours, hovers = (list(column) for column in zip(*bars, strict=True))
+    fig = canvas(dark, title, bargap=0, margin={"l": 8, "r": 8, "t": 50, "b": 8})
+    fig.add_bar(
+        x=places,
+        y=counts,
+        width=widths,
+        marker={"color": colours, "line": {"color": look.muted, "width": 0.5}},
+        hovertext=hovers,
+        hoverinfo="text",
+    )
+    low, high = _shown_decades(histogram, noise)
+    top = log10(max(counts))
+    _histogram_axes(fig, histogram, low, high, top)
+    delta_lines(fig, noise, dark, along="y")
+    _name_bounds(fig, noise, dark)
+    return described(fig, _histogram_alt(histogram, noise))
+
+
+def _bars(histogram: Histogram, dark: bool) -> list[tuple[int, float, float, str, str]]:
+    """Count, place, width, colour and hover text of each bar; special bars lie one decade outside the scale."""
+    low, high = _shown_decades(histogram, None)
+    zero, bad = OUTCOMES["identical"].fill[int(dark)], OUTCOMES["crash"].fill[int(dark)]
+    bars = [(histogram.zero, low - 0.75, 0.5, zero, f"{formats.counted(histogram.zero, 'element')} equal: Δ = 0")]
+    for i, n in enumerate(histogram.counts):
+        start = histogram.low + i / BINS_A_DECADE
+        if n:
+            text = f"{formats.counted(n, 'element')}<br>{formats.delta(10**start)} ≤ |Δ| < {formats.delta(10 ** (start + 1 / BINS_A_DECADE))}"
+            bars.append(
+                (n, start + 0.5 / BINS_A_DECADE, 1 / BINS_A_DECADE, delta_colour(floor(start + 1e-9), dark), text)
+            )
+    last = histogram.low + len(histogram.counts) / BINS_A_DECADE
+    for n, place, colour, text in (
+        (
+            histogram.below,
+            histogram.low - 0.1,
+            delta_colour(histogram.low, dark),
+            f"0 < |Δ| < {formats.delta(10.0**histogram.low)}",
+        ),
+        (histogram.above, last + 0.1, delta_colour(last, dark), f"|Δ| ≥ {formats.delta(10.0**last)}"),
+        (histogram.nonfinite, high + 0.75, bad, "Δ is NaN or infinite"),
+    ):
+        if n:
+            bars.append(
+                (
+                    n,
+                    place,
+                    0.5 if place > high + 0.5 else 1 / BINS_A_DECADE,
+                    colour,
+                    f"{formats.counted(n, 'element')}<br>{text}",
+                )
+            )
+    return bars
+
+
+def _shown_decades(histogram: Histogram, noise: float | None) -> tuple[int, int]:
+    """The decades of the axis: those of the colour scale, and all that hold an element."""
+    filled = [histogram.low + i / BINS_A_DECADE for i, n in enumerate(histogram.counts) if n]
+    filled += [histogram.low - 0.2] if histogram.below else []
+    filled += [histogram.low + len(histogram.counts) / BINS_A_DECADE] if histogram.above else []
+    filled += [log10(noise)] if noise else []
+    return min([DELTA_DECADES[0], *map(floor, filled)]), max([DELTA_DECADES[1], *(floor(f) + 1 for f in filled)])
+
+
+def _histogram_axes(fig: go.Figure, histogram: Histogram, low: int, high: int, top: float) -> None:
+    ticks = power_ticks(low + 1, high)
+    places, texts = [low - 0.75, *ticks["tickvals"]], ["0", *ticks["ticktext"]]
+    if histogram.nonfinite:
+        _, bar = _shown_decades(histogram, None)
+        places, texts = [*places, bar + 0.75], [*texts, NONFINITE]
+    right = high + (1.2 if histogram.nonfinite else 0.1)
+    fig.update_xaxes(
+        range=[low - 1.1, right], tickvals=places, ticktext=texts, tickangle=0, showgrid=False, title="|Δ|"
+    )
+    exponents = range(0, ceil(top) + 1, max(1, ceil(top / 4)))
+    fig.update_yaxes(
+        type="log",
+        range=[log10(0.6), max(top, 1) * 1.06],
+        tickvals=[10.0**e for e in exponents],
+        ticktext=[power_text(e) for e in exponents],
+        title="elements",
+    )
+
+
+def _name_bounds(fig: go.Figure, noise: float | None, dark: bool) -> None:
+    """The names of both lines, above the plot and on the outer side of their line, so that they never meet."""
+    dotted = log10(REFERENCE_DELTA)
+    where: dict[str, Any] = {"yref": "paper", "y": 1, "yanchor": "bottom"}
+    if noise is None or noise <= 0:
+        label(fig, formats.power(-5), dark, x=dotted, anchor="center", **where)
+        return
+    solid_first = log10(noise) <= dotted
+    label(
+        fig,
+        f"noise floor {formats.delta(noise)}",
+        dark,
+        x=log10(noise),
+        anchor="right" if solid_first else "left",
+        **where,
+    )
+    label(fig, formats.power(-5), dark, x=dotted, anchor="left" if solid_first else "right", **where)
+
+
+def _histogram_alt(histogram: Histogram, noise: float | None) -> str:
+    filled = [i for i, n in enumerate(histogram.counts) if n]
+    parts = [f"{formats.count(histogram.zero)} are equal"]
+    if filled:
+        least, most = histogram.low + filled[0] / BINS_A_DECADE, histogram.low + (filled[-1] + 1) / BINS_A_DECADE
+        parts.append(
+            f"{formats.count(sum(histogram.counts))} differ by {formats.delta(10**least)} to {formats.delta(10**most)}"
+        )
+    for n, text in (
+        (histogram.below, "by less"),
+        (histogram.above, "by more"),
+        (histogram.nonfinite, "by NaN or infinity"),
+    ):
+        if n:
+            parts.append(f"{formats.count(n)} differ {text}")
+    floor_text = f" The noise floor is {formats.delta(noise)}." if noise else ""
+    return f"Histogram of elements by absolute difference: {formats.joined(parts)}.{floor_text}"
+
+
+def where_map(
+    largest: Array,
+    dark: bool,
+    *,
+    rows: tuple[str, int],
+    columns: tuple[str, int],
+    reduced: bool = False,
+    height: int = WHERE_HEIGHT_PX,
+) -> go.Figure:
+    """Largest |Δ| of each block of a tensor laid out in two dimensions, `largest` (R, C).
+
+    `rows` and `columns` are the name and the number of elements of each direction; `reduced` says that a cell is the
+    maximum of several elements: a spike is never averaged away.
+    """
+    title = "Where: largest |Δ| of each block" if reduced else "Where: |Δ| of each element"
+    if largest.size == 0:
+        return nothing(dark, title, "Nothing to compare: the output has no elements.", height=height)
+    steps, names, colours = _delta_steps(largest, dark)
+    fig = canvas(dark, title, height=height)
+    ticks = [float(i) - 0.5 for i in range(1, len(colours))] if len(names) > 3 else list(range(len(colours)))
+    fig.add_heatmap(
+        z=steps,
+        zmin=-0.5,
+        zmax=len(colours) - 0.5,
+        colorscale=stepped(colours),
+        colorbar={"tickvals": ticks, "ticktext": names, "len": 1.04},
+        text=np.vectorize(formats.delta, otypes=[object])(largest),
+        customdata=_origins(largest.shape, rows[1], columns[1]),
+        hovertemplate=f"{rows[0]} %{{customdata[0]}}, {columns[0]} %{{customdata[1]}}<br>|Δ| %{{text}}<extra></extra>",
+    )
+    fig.update_xaxes(showgrid=False, title=columns[0], **_index_ticks(largest.shape[1], columns[1]))
+    fig.update_yaxes(showgrid=False, title=rows[0], autorange="reversed", **_index_ticks(largest.shape[0], rows[1]))
+    return described(fig, _where_alt(largest, rows, columns))
+
+
+def _delta_steps(largest: Array, dark: bool) -> tuple[npt.NDArray[np.uint8], list[str], list[str]]:
+    """Each |Δ| as a step of the one scale: 0 is zero, 1 … 10 the decades, 11 not finite; step names and colours."""
+    colours = [OUTCOMES["identical"].fill[int(dark)], *delta_colours(dark), OUTCOMES["crash"].fill[int(dark)]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decade = np.floor(np.log10(largest)) - DELTA_DECADES[0]
+    steps = np.where(largest == 0, 0, np.clip(np.nan_to_num(decade, nan=0), 0, len(colours) - 3) + 1)
+    steps = np.where(np.isfinite(largest), steps, len(colours) - 1).astype(np.uint8)
+    names = [
+        "0 ↓",
+        *(power_text(e) if e % 2 == 0 else "" for e in range(DELTA_DECADES[0] + 1, DELTA_DECADES[1])),
+        f"{NONFINITE} ↑",
+    ]
+    if np.isfinite(largest).all():
+        colours.pop()
+        names.pop()
+    return steps, names, colours
+
+
+def _origins(shape: tuple[int, ...], n_rows: int, n_columns: int) -> Array:
+    """The index of the first element of every block, (R, C, 2)."""
+    starts = [np.arange(n) * total // n for n, total in zip(shape, (n_rows, n_columns), strict=True)]
+    return np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1)
+
+
+def _index_ticks(blocks: int, total: int) -> dict[str, Any]:
+    """Ticks at round element indices on an axis that counts blocks."""
+    if blocks <= 1:
+        return {"tickvals": [0], "ticktext": ["0"]}
+    step = next(s * 10**e for e in range(12) for s in (1, 2, 5) if total <= 6 * s * 10**e)
+    values = list(range(0, total, max(1, step)))
+    return {"tickvals": [value * blocks / total for value in values], "ticktext": [formats.count(v) for v in values]}
+
+
+def _where_alt(largest: Array, rows: tuple[str, int], columns: tuple[str, int]) -> str:
+    wrong = int((~(largest <= REFERENCE_DELTA)).sum())
+    origins = _origins(largest.shape, rows[1], columns[1])
+    row, column = origins[np.unravel_index(int(np.argmax(np.nan_to_num(largest, nan=np.inf))), largest.shape)]
+    at = f"{rows[0]} {row}, {columns[0]} {column}"
+    return (
+        f"Map of the largest absolute difference over {rows[0]} and {columns[0]}: above 10⁻⁵ in {formats.count(wrong)} of "
+        f"{formats.count(largest.size)} cells, largest near {at} with {formats.delta(float(np.nan_to_num(largest, nan=np.inf).max()))}."
+    )
+
+
+def reference_density(
+    counts: Array,
+    expected_edges: Array,
+    delta_edges: Array,
+    noise: float | None,
+    dark: bool,
+    *,
+    half_ulp: float | None = None,
+) -> go.Figure:
+    """How |Δ| goes with |eager|: `counts` (X, Y) over log10 edges; `half_ulp` is half the spacing of the dtype near 1."""
+    title = "Against what: |Δ| by |eager|"
+    if counts.sum() == 0:
+        return nothing(dark, title, "Every element is equal: there is no Δ to set against eager.")
+    look = appearance(dark)
+    fig = canvas(dark, title)
+    fig.add_heatmap(
+        x=(expected_edges[1:] + expected_edges[:-1]) / 2,
+        y=(delta_edges[1:] + delta_edges[:-1]) / 2,
+        z=np.where(counts.T > 0, np.log10(np.maximum(counts.T, 1)), np.nan).astype(np.float32),
+        zmin=-0.3,  # a single element stays visible
+        colorscale=colorscale((look.border, look.muted, look.text)),
+        showscale=False,
+        customdata=counts.T.astype(np.int64),
+        hovertemplate="%{customdata} elements<br>|eager| ≈ 10^%{x:.1f}, |Δ| ≈ 10^%{y:.1f}<extra></extra>",
+    )
+    across, up = _filled(counts.sum(1), expected_edges), _filled(counts.sum(0), delta_edges)
+    up = (min(up[0], -6.0), max(up[1], -4.0))
+    if half_ulp:
+        line = np.array(across)
+        fig.add_scatter(
+            x=line,
+            y=line + log10(half_ulp),
+            mode="lines",
+            line={"color": look.muted, "width": 1, "dash": "dot"},
+            hoverinfo="skip",
+        )
+        end = min(across[1], up[1] - log10(half_ulp))
+        label(fig, "½ ULP", dark, x=end, y=end + log10(half_ulp), anchor="right", yanchor="bottom", muted=True)
+    delta_lines(fig, noise, dark, along="x")
+    label(fig, f" {formats.power(-5)}", dark, x=0, xref="paper", y=log10(REFERENCE_DELTA), yanchor="bottom")
+    if noise and abs(log10(noise / REFERENCE_DELTA)) > 0.1 * (up[1] - up[0]):
+        label(fig, " noise floor", dark, x=0, xref="paper", y=log10(noise), yanchor="bottom")
+    fig.update_xaxes(range=across, title="|eager|", **power_ticks(*across))
+    fig.update_yaxes(range=[min(up[0], log10(noise) - 0.5) if noise else up[0], up[1]], title="|Δ|", **power_ticks(*up))
+    total = formats.counted(int(counts.sum()), "differing element")
+    return described(fig, f"Density of {total}: absolute difference against the magnitude of eager's value.")
+
+
+def _filled(sums: Array, edges: Array) -> tuple[float, float]:
+    """The range of the edges that hold something, with a little air and at least two decades."""
+    at = np.flatnonzero(sums)
+    low, high = float(edges[at[0]]) - 0.3, float(edges[at[-1] + 1]) + 0.3
+    missing = max(0.0, 2 - (high - low))
+    return low - missing / 2, high + missing / 2
+
+
+def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, axis: str, extent: int) -> go.Figure:
+    """Maximum and mean |Δ| along one axis, in equal bins where it is long; `extent` is its number of indices."""
+    title = f"Along {axis}: maximum and mean |Δ|"
+    if largest.size == 0:
+        return nothing(dark, title, "Nothing to compare: this axis has no elements.")
+    finite = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in (largest, mean)])
+    if finite.size == 0 and np.isfinite(largest).all():
+        return nothing(dark, title, "Every element is equal all along this axis.")
+    look = appearance(dark)
+    at = np.arange(largest.size) * extent // largest.size
+    low = min(-9.0, floor(np.log10(finite.min()))) if finite.size else -9.0
+    high = max(log10(REFERENCE_DELTA), *(np.log10(finite.max()),) if finite.size else (0.0,)) + 0.8
+    fig = canvas(dark, title, hovermode="x unified")
+    for name, values, colour, width in (
+        ("mean", mean, look.muted, 1.2),
+        ("maximum", largest, delta_colours(dark)[7], 2),
+    ):
+        height = np.where(np.isfinite(values), np.log10(np.maximum(values, 10.0**low)), np.nan)
+        fig.add_scatter(
+            x=at,
+            y=height,
+            name=name,
+            mode="lines" if at.size > 1 else "markers",
+            line={"color": colour, "width": width, "shape": "hv"},
+            marker={"color": colour, "size": 8},
+            customdata=[formats.delta(float(v)) for v in values],
+            hovertemplate="%{customdata}",
+        )
+        peak = int(np.nanargmax(height)) if np.isfinite(height).any() else 0
+        if np.isfinite(height[peak]):
+            late = peak > 0.75 * at.size
+            label(
+                fig, f" {name} ", dark, x=at[peak], y=height[peak], anchor="right" if late else "left", yanchor="bottom"
+            )
+    bad = ~np.isfinite(largest)
+    if bad.any():
+        fig.add_scatter(x=at[bad], y=np.full(int(bad.sum()), high - 0.3), mode="markers", name=NONFINITE,
+                        marker={"symbol": "x", "size": 7, "color": look.text}, hovertemplate="not finite")  # fmt: skip
+    delta_lines(fig, noise, dark, along="x")
+    label(
+        fig,
+        f"{formats.power(-5)} ",
+        dark,
+        x=1,
+        xref="paper",
+        y=log10(REFERENCE_DELTA),
+        anchor="right",
+        yanchor="bottom",
+    )
+    fig.update_yaxes(range=[low - 0.3, high], title="|Δ|", **power_ticks(low, high))
+    fig.update_xaxes(
+        range=[-0.5 if at.size == 1 else 0, max(extent - 1, 0.5)], showgrid=False, title=f"{axis}, index", nticks=8
+    )
+    worst = int(np.argmax(np.nan_to_num(largest, nan=np.inf)))
+    alt = (
+        f"Absolute difference along {axis}: largest near index {at[worst]} with {formats.delta(float(largest[worst]))}."
+    )
+    return described(fig, alt)

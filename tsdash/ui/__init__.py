@@ -1,0 +1,1 @@
+"""Streamlit pieces that several pages share, and the only hand-written HTML."""

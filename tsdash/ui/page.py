@@ -1,0 +1,61 @@
+"""What every page shares: sections whose heading is the finding, figures in the right appearance, text as Markdown."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from tsdash.plots import alt_text
+from tsdash.tokens import DARK, appearance
+
+_MARKDOWN = re.compile(r"([\\*_{}\[\]<>#|~$:])")
+
+# Streamlit recolours its own elements when the appearance changes but does not run the script again, and a figure is
+# made for one appearance. This component has no look; it reports the page's colour when that is not what we drew for.
+_WATCH = st.components.v2.component(
+    "tsdash_appearance",
+    html="<span></span>",
+    js="""
+export default function ({ parentElement, data, setStateValue }) {
+  const host = parentElement.host ?? parentElement
+  const page = getComputedStyle(host).getPropertyValue("--st-background-color").trim().toUpperCase()
+  if (page && page !== data.drawn_for) setStateValue("page", page)
+}
+""",
+)
+
+
+def is_dark() -> bool:
+    """Whether the viewer sees the dark appearance."""
+    seen = st.session_state.get("appearance", {}).get("page")
+    return bool(seen == DARK.page if seen else st.context.theme.type == "dark")
+
+
+def watch_appearance() -> None:
+    """Run the page again when the viewer changes the appearance. Once, at the end of the shell."""
+    _WATCH(key="appearance", data={"drawn_for": appearance(is_dark()).page}, on_page_change=lambda: None, height=1)
+
+
+def section(question: str, finding: str, *, anchor: str | None = None) -> None:
+    """A section opens with its question, small, and the answer as its heading."""
+    st.space("xsmall")
+    with st.container(gap=None):
+        st.caption(question)
+        st.subheader(as_markdown(finding), anchor=anchor or False)
+
+
+def figure(fig: go.Figure, *, key: str, **options: Any) -> Any:
+    """A figure of `tsdash.plots` with its own text alternative and without the mode bar."""
+    config = {"displayModeBar": False, "displaylogo": False, "doubleClick": False}
+    return st.plotly_chart(fig, theme=None, key=key, alt=alt_text(fig), config=config, **options)
+
+
+def as_markdown(text: str) -> str:
+    """Plain text for a Markdown element: names and messages of users keep their signs; backticks still set code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a stray backtick is a sign like any other
+        return _MARKDOWN.sub(r"\\\1", text.replace("`", "'"))
+    return "`".join(part if i % 2 else _MARKDOWN.sub(r"\\\1", part) for i, part in enumerate(parts))

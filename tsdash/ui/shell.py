@@ -1,0 +1,27 @@
+"""The frame around every page. Guarded, because a child process may run this file again."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LOGO = Path(__file__).parent / "logo.svg"  # two lines that start together and part
+
+
+def main() -> None:
+    """Draw the navigation and the page that was asked for."""
+    import streamlit as st
+
+    from tsdash.ui.page import watch_appearance
+    from tsdash.ui.style import STYLE
+
+    st.set_page_config(page_title="tsdash", page_icon=str(LOGO), layout="wide")
+    st.logo(LOGO, size="large")
+    st.html(STYLE)
+    st.navigation(
+        [st.Page(ROOT / "pages" / "explore.py", title="Explore", icon=":material/search_insights:", default=True)],
+        position="top",
+    ).run()
+    watch_appearance()
+
+
+if __name__ == "__main__":
+    main()
