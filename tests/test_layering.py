@@ -1,0 +1,191 @@
+"""Imports point one way. The table says what each module may import; the tests hold every file to it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# One row a module or package, lowest first: a row may name only rows above it, so nothing can go round in a circle.
+# A row speaks for everything under its name, unless a longer name has a row of its own; a line without a name goes on with
+# the row before. In brackets: only inside functions or under TYPE_CHECKING. A module without a bare `torch` belongs to the
+# server's side, which must start without torch.
+TABLE = """
+module          | of tsdash                                                             | libraries
+----------------|-----------------------------------------------------------------------|----------------------
+spec            |                                                                       |
+errors          |                                                                       |
+formats         |                                                                       |
+tokens          |                                                                       |
+tracebacks      | spec                                                                  |
+models          | spec errors                                                           | (torch torchvision)
+models.loading  | spec errors tracebacks models                                         | torch numpy
+exporters       | spec errors tracebacks                                                | (torch)
+transforms      | spec errors                                                           | (torch)
+inputs          | spec errors transforms                                                | (torch)
+plan            | spec errors models exporters transforms inputs                        |
+tensorfile      |                                                                       | torch
+state           |                                                                       | torch
+tree            | spec                                                                  | torch
+elements        | spec                                                                  | torch numpy
+compare         | spec tree elements                                                    | torch numpy
+stats           | spec                                                                  | numpy
+timing          | spec stats                                                            | torch
+judge           | spec formats stats                                                    |
+calling         | spec inputs                                                           | torch numpy
+diagnose        | spec errors tracebacks exporters inputs tree compare                  | (torch)
+author          | spec tracebacks models.loading exporters inputs tensorfile state tree | torch
+                | timing calling (diagnose)                                             |
+clean           | spec tracebacks exporters inputs tensorfile tree elements compare     | torch
+                | calling                                                               |
+worker          | spec errors (author clean)                                            | (torch)
+engine          | spec errors exporters                                                 | psutil
+engine.zygote   | engine (worker)                                                       | (torch)
+store           | spec errors                                                           | numpy
+tables          | spec stats judge store                                                | numpy pandas
+findings        | spec formats stats judge tables                                       | numpy pandas
+plots           | spec formats tokens                                                   | numpy pandas plotly
+report          | spec formats tokens stats judge store tables findings plots           | numpy pandas plotly
+cli             | spec errors formats tokens models exporters transforms inputs plan    |
+                | stats judge diagnose engine store tables findings plots report        |
+__main__        | cli                                                                   |
+ui              | spec errors formats tokens models exporters transforms inputs plan    | numpy pandas streamlit
+                | stats judge diagnose engine store tables findings plots report        |
+"""
+PAGES = "pages"  # may import what `ui` may, and `ui` itself
+OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What a module may import: names at module level, and names that are allowed inside functions as well."""
+
+    name: str
+    at_import: frozenset[str]
+    inside: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """One imported name, with the line and whether it happens when the module itself is imported."""
+
+    name: str
+    line: int
+    at_import: bool
+
+
+def _rows() -> dict[str, Row]:
+    rows: dict[str, Row] = {}
+    name = ""
+    for text in TABLE.strip().splitlines()[2:]:
+        first, *columns = text.split("|")
+        name = first.strip() or name
+        bracketed = {word for column in columns for words in re.findall(r"\((.*?)\)", column) for word in words.split()}
+        bare = {word for column in columns for word in re.sub(r"\(.*?\)", "", column).split()}
+        row = rows.get(name, Row(name=name, at_import=frozenset(), inside=frozenset()))
+        rows[name] = replace(row, at_import=row.at_import | bare, inside=row.inside | bare | bracketed)
+    pages = replace(rows["ui"], name=PAGES, at_import=rows["ui"].at_import | {"ui"}, inside=rows["ui"].inside | {"ui"})
+    return {**rows, PAGES: pages}
+
+
+ROWS = _rows()
+
+
+def _module_name(path: Path) -> str:
+    """The dotted name below tsdash: `models.files`, or "" for tsdash itself."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = parts[1:] if parts[0] == "tsdash" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _sources() -> list[Path]:
+    found = [*(ROOT / "tsdash").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
+    return sorted(path for path in found if not path.relative_to(ROOT).as_posix().startswith(OTHERS))
+
+
+def _row_of(name: str) -> Row | None:
+    """The row with the longest name that `name` is, or lies under."""
+    parts = name.split(".")
+    return next((ROWS[key] for n in range(len(parts), 0, -1) if (key := ".".join(parts[:n])) in ROWS), None)
+
+
+def _imports(node: ast.AST, at_import: bool = True) -> Iterator[Import]:
+    """Every import below a node, as dotted names: `from a import b` gives a.b."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(name=alias.name, line=child.lineno, at_import=at_import) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"line {child.lineno}: import from tsdash by its full name"
+            yield from (
+                Import(name=f"{child.module}.{alias.name}", line=child.lineno, at_import=at_import)
+                for alias in child.names
+            )
+        else:
+            typing_only = isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")
+            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _imports(child, at_import and not typing_only and not function)
+
+
+def _violations(path: Path) -> Iterator[str]:
+    row = _row_of(_module_name(path))
+    assert row is not None, f"{path.relative_to(ROOT)} has no row in the table"
+    for imported in _imports(ast.parse(path.read_text("utf-8"))):
+        library, _, rest = imported.name.partition(".")
+        if library in sys.stdlib_module_names:
+            continue
+        target = _row_of(rest) if library == "tsdash" else None
+        name = target.name if target else imported.name if library == "tsdash" else library
+        allowed = row.at_import if imported.at_import else row.inside
+        if name != row.name and name not in allowed:
+            where = "" if imported.at_import or name not in row.inside else " inside a function"
+            yield f"{path.relative_to(ROOT)}:{imported.line}: {row.name} may not import {name}{where}"
+
+
+@pytest.mark.parametrize("path", _sources(), ids=lambda path: _module_name(path) or "tsdash")
+def test_a_module_imports_only_what_its_row_allows(path: Path) -> None:
+    """A file imports nothing of tsdash, and no library, that the table does not grant it."""
+    if path == ROOT / "tsdash" / "__init__.py":
+        assert not list(_imports(ast.parse(path.read_text("utf-8")))), "`import tsdash` alone must load nothing"
+        return
+    assert not list(_violations(path))
+
+
+def test_the_table_points_one_way() -> None:
+    """A row names only rows above it: there is an order in which every module can be read after what it uses."""
+    above: set[str] = set()
+    for row in ROWS.values():
+        assert not {name for name in row.inside if name in ROWS} - above, f"{row.name} names a row below it"
+        above.add(row.name)
+
+
+def test_every_row_has_a_module() -> None:
+    """A module that is gone or renamed leaves no row behind."""
+    assert {row.name for path in _sources() if (row := _row_of(_module_name(path)))} == set(ROWS)
+
+
+def test_streamlit_and_plotly_stay_where_they_belong() -> None:
+    """Only pages and ui know Streamlit, only plots and report know plotly."""
+    assert {row.name for row in ROWS.values() if "streamlit" in row.inside} == {"ui", PAGES}
+    assert {row.name for row in ROWS.values() if "plotly" in row.inside} == {"plots", "report"}
+
+
+def test_the_server_side_starts_without_torch() -> None:
+    """Importing every module that the server uses, in a new process, does not import torch."""
+    names = [_module_name(path) for path in _sources() if path.is_relative_to(ROOT / "tsdash")]
+    server = [f"tsdash.{name}" for name in names if (row := _row_of(name)) and "torch" not in row.at_import]
+    program = (
+        "import importlib, sys\n"
+        f"for name in {server}:\n"
+        "    importlib.import_module(name)\n"
+        "    assert 'torch' not in sys.modules, f'{name} imports torch'\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr

@@ -1,0 +1,149 @@
+"""What holds for the project as a whole: its set-up, its documents and the size of its files."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent.parent
+NOT_OURS = {".git", ".venv", "node_modules", "__pycache__", "test-results", ".hypothesis"} | {
+    f".{tool}_cache" for tool in ("mypy", "pytest", "ruff")
+}
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt")
+DISTRIBUTIONS = {
+    "playwright": "pytest-playwright",
+    "axe_playwright_python": "axe-playwright-python",
+}  # import → package
+PYTEST_OWN = {"packaging"}  # pytest itself needs and brings these
+
+MAX_LINES = 400
+LONGER: dict[str, str] = {}  # path → why this file may have more than MAX_LINES
+
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|Users|work)/\w")
+REGISTRY = re.compile(
+    r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org|download\.pytorch\.org|conda\.anaconda"
+)
+CHANGES = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+
+
+@cache
+def _files() -> tuple[Path, ...]:
+    found: list[Path] = []
+    for folder, below, names in os.walk(ROOT):
+        below[:] = sorted(set(below) - NOT_OURS)  # os.walk goes on into what is left here
+        found += (Path(folder) / name for name in sorted(names))
+    return tuple(found)
+
+
+def _texts(*suffixes: str) -> list[tuple[str, str]]:
+    """Name and text of every file of ours that is text, or of those that end in one of `suffixes`."""
+    texts = []
+    for path in _files():
+        raw = path.read_bytes()
+        if (not suffixes or path.suffix in suffixes) and b"\0" not in raw:
+            texts.append((path.relative_to(ROOT).as_posix(), raw.decode("utf-8")))
+    return texts
+
+
+def _pins(path: Path) -> list[Requirement]:
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
+
+
+def _imported(folder: str) -> set[str]:
+    """The packages that the Python files under `folder` import, anywhere in them."""
+    names: set[str] = set()
+    for name, text in _texts(".py"):
+        if name.startswith(folder):
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    names.add(node.module.partition(".")[0])
+    return names - set(sys.stdlib_module_names) - {"tsdash", "tests"}
+
+
+def _marked_commands() -> dict[str, list[str]]:
+    """The lines of each code block of the README that stands below a mark `<!-- NAME-command -->`."""
+    blocks = re.findall(
+        r"^<!-- (\w+)-command -->\n```sh\n(.*?)\n```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
+    )
+    return {name: block.splitlines() for name, block in blocks}
+
+
+@pytest.mark.parametrize("pattern", [MACHINE_PATH, REGISTRY], ids=["path", "registry"])
+def test_no_file_names_a_machine(pattern: re.Pattern[str]) -> None:
+    """No file holds an absolute path of someone's machine or the host of a package registry."""
+    found = [f"{name}: {match[0]}" for name, text in _texts() for match in pattern.finditer(text)]
+    assert not found
+
+
+def test_no_file_is_too_long() -> None:
+    """Python files and documents stay within 400 lines; the exceptions carry their reason, and are exceptions still."""
+    long = {name for name, text in _texts(".py", ".md") if text.count("\n") > MAX_LINES}
+    assert long == set(LONGER)
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_requirement_is_pinned(path: Path) -> None:
+    """A requirement names one exact version."""
+    assert [str(pin) for pin in _pins(path) if [specifier.operator for specifier in pin.specifier] != ["=="]] == []
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_every_python_gets_each_requirement_once(python: str) -> None:
+    """Whatever the supported Python, exactly one pin of every package applies."""
+    pins = [pin for path in REQUIREMENTS for pin in _pins(path)]
+    applying = [pin.name for pin in pins if not pin.marker or pin.marker.evaluate({"python_version": python})]
+    assert sorted(applying) == sorted({pin.name for pin in pins})
+
+
+def test_every_import_is_a_requirement() -> None:
+    """What the dashboard and the command line import is in requirements.txt, what the tests import besides in theirs."""
+    needed, for_tests = ({pin.name for pin in _pins(path)} for path in REQUIREMENTS)
+    at_run_time = _imported("tsdash/") | _imported("pages/") | _imported("app.py")
+    in_tests = {DISTRIBUTIONS.get(name, name) for name in _imported("tests/")} - PYTEST_OWN
+    assert at_run_time <= needed
+    assert in_tests <= needed | for_tests
+
+
+def test_every_requirement_is_justified() -> None:
+    """CONTRIBUTING says in one line why each requirement is there, and lists none that is not."""
+    table = re.findall(r"^\| `([\w-]+)` \| (\S.*\S) \|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.M)
+    assert sorted(name for name, _ in table) == sorted({pin.name for path in REQUIREMENTS for pin in _pins(path)})
+
+
+def test_the_readme_has_two_commands_of_one_line() -> None:
+    """One command opens the dashboard and one passes the tests; both install into a virtual environment of the checkout."""
+    commands = _marked_commands()
+    assert sorted(commands) == ["dashboard", "test"]
+    assert all(len(lines) == 1 and ".venv" in lines[0] for lines in commands.values())
+    assert commands["dashboard"][0].endswith("streamlit run app.py")
+    assert commands["test"][0].endswith("pytest")
+
+
+def test_the_changelog_is_kept() -> None:
+    """The changelog starts with what is unreleased, groups changes by kind, and dates its releases, newest first."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    headings = re.findall(r"^## (.*)$", text, re.M)
+    assert headings[0] == "[Unreleased]"
+    releases = [re.fullmatch(r"\[\d+\.\d+\.\d+\] - (\d{4}-\d\d-\d\d)", heading) for heading in headings[1:]]
+    assert all(releases)
+    dates = [release[1] for release in releases if release]
+    assert dates == sorted(dates, reverse=True)
+    assert set(re.findall(r"^### (.*)$", text, re.M)) <= set(CHANGES)
+
+
+def test_the_server_listens_to_this_machine_alone() -> None:
+    """Streamlit's defaults, every interface and telemetry, are off."""
+    config = (ROOT / ".streamlit" / "config.toml").read_text("utf-8")
+    assert re.search(r'^address = "127\.0\.0\.1"', config, re.M)
+    assert re.search(r"^gatherUsageStats = false", config, re.M)
