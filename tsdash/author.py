@@ -1,0 +1,222 @@
+"""The author worker: imports the user's code, builds the model, runs eager, exports and times."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tsdash import exporters, inputs, tensorfile, tree
+from tsdash.calling import run, same_bits, seed_all
+from tsdash.models.loading import Loaded, load
+from tsdash.spec import GIVEN, Case, Description, ErrorFacts, ModelSource, Side, from_json, to_json
+from tsdash.state import fingerprint
+from tsdash.tracebacks import user_error
+
+_QUICK_CALL_S = 1.0  # a first call this quick leaves time for the checks that need more calls
+
+
+class Author:
+    """Answers {"do": name of a method, …}."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loaded: Loaded | None = None
+        self._pristine: torch.nn.Module | None = None
+
+    def answer(self, request: dict[str, Any]) -> Any:
+        actions: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "load": self._load,
+            "eager": self._eager,
+            "check": self._check,
+            "oracle": self._oracle,
+            "export": self._export,
+            "time": self._time,
+            "diagnose": self._diagnose,
+        }
+        return actions[request["do"]](request)
+
+    def _load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Import the model file, build the model once and make its base inputs. Raises ModelError."""
+        self._loaded = load(from_json(ModelSource, request["source"]), self._folder)
+        model = self._loaded.build()
+        self._pristine = model
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        facts = inputs.describe(*self._loaded.inputs())
+        description = Description(parameters=parameters, dims=self._loaded.dims, inputs=facts, training=model.training)
+        return {"description": description, "sources": self._loaded.sources}
+
+    @property
+    def loaded(self) -> Loaded:
+        assert self._loaded is not None, "load comes first"
+        return self._loaded
+
+    def _fresh(self) -> torch.nn.Module:
+        """A model that no case has touched."""
+        try:
+            return copy.deepcopy(self._pristine) if self._pristine is not None else self.loaded.build()
+        except Exception:  # locks, generators and non-leaf tensors cannot be copied
+            return self.loaded.build()
+
+    def _model_for(self, case: Case) -> tuple[torch.nn.Module, bool]:
+        """The model in the state that the case asks for, and whether it is the pristine one itself."""
+        assert self._pristine is not None
+        scope, dtype = inputs.parse_dtype(case.dtype)
+        changed = scope == "all" and dtype != GIVEN
+        if not changed and case.device == "cpu" and case.training in (None, self._pristine.training):
+            return self._pristine, True
+        model = self._fresh()
+        if changed:
+            model = model.to(getattr(torch, dtype))
+        if case.device != "cpu":
+            model = model.to(case.device)
+        if case.training is not None:
+            model.train(case.training)
+        return model, False
+
+    def _call(self, case: Case) -> tuple[Any, float]:
+        """Eager's output of the case's call, and the seconds it took. Exceptions of the model pass through."""
+        assert self._pristine is not None
+        args, kwargs = inputs.build(self.loaded, case)
+        model, shared = self._model_for(case)
+        before = fingerprint(model) if shared else None
+        if shared and before is None:
+            model, shared = self._fresh(), False
+        try:
+            return run(model, args, kwargs, case)
+        finally:
+            if shared and fingerprint(model) != before:
+                self._pristine = self.loaded.build()
+
+    def _eager(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run the case in eager: inputs and outputs go to files, the answer says how it ended."""
+        case = from_json(Case, request["case"])
+        args, kwargs = self._inputs_of(case)
+        structure, leaves = tree.flatten((args, kwargs))
+        tensorfile.write(Path(request["inputs"]), leaves, to_json(structure))
+        side = Side(ended="returned")
+        size = 0
+        try:
+            output, seconds = self._call(case)
+            structure, leaves = tree.flatten(output)
+            size = tensorfile.write(Path(request["expected"]), leaves, to_json(structure))
+            side = replace(side, seconds=seconds)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are the model's doing too
+            side = Side(ended="raised", error=self._facts(error))
+        return {"side": side, "bytes": size}
+
+    def _inputs_of(self, case: Case) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        try:
+            return inputs.build(self.loaded, case)
+        except ModelError:
+            raise
+        except Exception as error:
+            facts = self._facts(error)
+            raise ModelError(f"make_inputs failed for {case.dims}: {facts.type}: {facts.message}", file=facts.file, line=facts.line) from error
+
+    def _facts(self, error: BaseException) -> ErrorFacts:
+        return user_error(error, self.loaded.sources)
+
+    def _check(self, request: dict[str, Any]) -> Description:
+        """What a few more eager calls tell: does it repeat under one seed, does it draw random numbers, does it listen to
+        its input at all?"""
+        case = from_json(Case, request["case"])
+        description = from_json(Description, request["description"])
+        notes: list[str] = []
+        first, seconds = self._leaves(case)
+        again, _ = self._leaves(case)
+        deterministic = same_bits(first, again)
+        stochastic = False
+        if seconds < _QUICK_CALL_S and deterministic:
+            reseeded, _ = self._leaves(case, seed=case.seed + 7919)
+            stochastic = not same_bits(first, reseeded)
+            other, _ = self._leaves(replace(case, seed=case.seed + 1), seed=case.seed)
+            if same_bits(first, other) and description.inputs:
+                notes.append("Eager gives the same output for other input values: agreement of an export with it proves little.")
+        if not deterministic:
+            notes.append("Eager is not deterministic: two calls with the same inputs under one seed differ.")
+        if stochastic:
+            notes.append("Eager draws random numbers: every comparison is made under one seed on both sides.")
+        return replace(description, deterministic=deterministic, stochastic=stochastic, notes=(*description.notes, *notes))
+
+    def _leaves(self, case: Case, seed: int | None = None) -> tuple[list[torch.Tensor], float]:
+        args, kwargs = inputs.build(self.loaded, case)
+        model = self._fresh()
+        if case.training is not None:
+            model.train(case.training)
+        output, seconds = run(model, args, kwargs, replace(case, seed=case.seed if seed is None else seed))
+        return tree.flatten(output)[1], seconds
+
+    def _oracle(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Eager in float64 on the same inputs, as the referee; {} where float64 does not run. Also whether eager repeats."""
+        case = from_json(Case, request["case"])
+        args, kwargs = inputs.build(self.loaded, case)
+        answer: dict[str, Any] = {"repeatable": True}
+        try:
+            output, _ = self._call(case)
+            expected, _ = tensorfile.read(Path(request["expected"]))
+            answer["repeatable"] = same_bits(tree.flatten(output)[1], expected)
+            model = self._fresh().to(torch.float64)
+            if case.training is not None:
+                model.train(case.training)
+            wide_args, wide_kwargs = inputs.cast((args, kwargs), "float64")
+            with default_dtype(torch.float64):
+                reference, _ = run(model, wide_args, wide_kwargs, case)
+            structure, leaves = tree.flatten(reference)
+            tensorfile.write(Path(request["oracle"]), leaves, to_json(structure))
+            answer["oracle"] = request["oracle"]
+        except Exception as error:
+            answer["why_not"] = f"{type(error).__name__}: {str(error)[:200]}"
+        return answer
+
+    def _export(self, request: dict[str, Any]) -> Any:
+        """Export the pristine model from the base case's inputs and save the artefact."""
+        case = from_json(Case, request["case"])
+        mode = request["mode"]
+        dynamic: dict[str, dict[int, str]] = {}
+        if exporters.EXPORTERS[mode].dynamic:
+            model = self._fresh()
+            case = replace(case, dims=inputs.export_dims(self.loaded, case.dims, lambda args, kwargs: run(model, args, kwargs, case)))
+            dynamic = inputs.moving_axes(self.loaded, case.dims)
+        args, kwargs = inputs.build(self.loaded, case)
+        seed_all(case.seed)
+        return exporters.run(mode, self._fresh(), args, kwargs, dynamic=dynamic, path=Path(request["artefact"]), loaded=self.loaded)
+
+    def _time(self, request: dict[str, Any]) -> Any:
+        """Interleave eager, eager again and every artefact on the inputs of one case."""
+        from tsdash import timing
+
+        case = from_json(Case, request["case"])
+        args, kwargs = inputs.build(self.loaded, case)
+        arms: list[tuple[str, Callable[[], object]]] = []
+        for name in ("eager", "eager again"):
+            arms.append((name, _bound(self._model_for(case)[0], args, kwargs)))
+        for mode, path in request["artefacts"].items():
+            arms.append((mode, _bound(exporters.EXPORTERS[mode].load(Path(path), case.device), args, kwargs)))
+        with torch.set_grad_enabled(case.grad):
+            return timing.measure(arms, case=case, budget_s=float(request["budget_s"]), seed=case.seed)
+
+    def _diagnose(self, request: dict[str, Any]) -> Any:
+        from tsdash import diagnose
+
+        return diagnose.answer(self.loaded, request)
+
+
+def _bound(model: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], object]:
+    return lambda: model(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Tensors that the model itself creates are made in `dtype` too."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -1,0 +1,61 @@
+"""Calling a model, eager or exported, the same way in both workers: seeded, under the case's grad mode, on copied inputs."""
+
+from __future__ import annotations
+
+import random
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from tsdash.inputs import nest
+from tsdash.spec import Case
+
+
+def seed_all(seed: int) -> None:
+    """Seed torch, Python's random and numpy's global generator."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
+def run(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], case: Case) -> tuple[Any, float]:
+    """The output of call number `case.call` of `model`, and its seconds. Exceptions of the model pass through.
+
+    Every call gets its own copy of the inputs: what a call does to its inputs stays with it. Seeded once, before call 1.
+    """
+    output, seconds = None, 0.0
+    with warnings.catch_warnings(), torch.set_grad_enabled(case.grad):
+        warnings.simplefilter("ignore")
+        seed_all(case.seed)
+        for _ in range(case.call):
+            call_args, call_kwargs = nest(copy_tensor, (args, kwargs))
+            began = time.perf_counter()
+            output = model(*call_args, **call_kwargs)
+            seconds = time.perf_counter() - began
+    return output, seconds
+
+
+def copy_tensor(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy with the same strides; what lies in the gaps of a strided tensor is copied too."""
+    if tensor.layout != torch.strided or tensor.device.type == "meta" or not tensor.numel() or tensor.is_contiguous():
+        return tensor.detach().clone().requires_grad_(tensor.requires_grad)
+    span = 1 + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True))
+    whole = tensor.detach().as_strided((span,), (1,)).clone()
+    return whole.as_strided(tensor.shape, tensor.stride()).requires_grad_(tensor.requires_grad)
+
+
+def same_bits(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
+    """Whether two lists of output tensors agree in number, shape, dtype and every bit."""
+    return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.device.type == "meta" or other.device.type == "meta":
+        return True
+    return torch.equal(*(t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (one, other)))

@@ -1,0 +1,93 @@
+"""The clean worker: never sees the user's code. Loads the saved artefact, runs it, compares with eager's outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tsdash import compare, elements, exporters, inputs, tensorfile, tree
+from tsdash.calling import run
+from tsdash.spec import GIVEN, Case, OutputFacts, Side, from_json, to_json
+from tsdash.tracebacks import SourceMap, user_error
+
+
+class Clean:
+    """Answers {"do": "load" | "compare" | "oracle", …}. One artefact for the life of the process."""
+
+    def __init__(self) -> None:
+        self._mode = ""
+        self._path = Path()
+        self._sources = SourceMap()
+        self._kept: tuple[str, Callable[..., Any]] | None = None  # an artefact that calls do not change, with its device
+        self._mutable = True
+        self._last: list[tuple[OutputFacts, torch.Tensor, int]] = []  # facts, actual, index of the expected leaf
+
+    def answer(self, request: dict[str, Any]) -> Any:
+        actions: dict[str, Callable[[dict[str, Any]], Any]] = {"load": self._load, "compare": self._compare, "oracle": self._oracle}
+        return actions[request["do"]](request)
+
+    def _load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Load the artefact once, to see that it can be; {"error": ErrorFacts} where it cannot."""
+        self._mode, self._path = request["mode"], Path(request["artefact"])
+        self._sources = from_json(SourceMap, request["sources"])
+        try:
+            artefact = exporters.EXPORTERS[self._mode].load(self._path, "cpu")
+        except Exception as error:
+            return {"error": user_error(error, self._sources)}
+        self._mutable = exporters.mutable(artefact)
+        self._kept = ("cpu", artefact)
+        return {}
+
+    def _artefact_for(self, case: Case) -> Callable[..., Any]:
+        """The artefact as a deployment would have it for this case; a fresh one where state or dtype would leak."""
+        scope, dtype = inputs.parse_dtype(case.dtype)
+        changed = (scope == "all" and dtype != GIVEN) or case.training is not None
+        if not changed and not self._mutable and self._kept is not None and self._kept[0] == case.device:
+            return self._kept[1]
+        artefact = exporters.EXPORTERS[self._mode].load(self._path, case.device)
+        if scope == "all" and dtype != GIVEN:
+            artefact = artefact.to(getattr(torch, dtype))
+        if case.training is not None:
+            artefact.train(case.training)
+        return artefact
+
+    def _compare(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run the case on the artefact. Where eager returned too, compare every element of every output."""
+        case = from_json(Case, request["case"])
+        self._last = []
+        leaves, structure = tensorfile.read(Path(request["inputs"]), strided=True)
+        args, kwargs = tree.unflatten(from_json(tree.Node, structure), leaves)
+        try:
+            output, seconds = run(self._artefact_for(case), args, kwargs, case)
+            actual_structure, actual = tree.flatten(output)
+        except Exception as error:
+            return {"exported": Side(ended="raised", error=user_error(error, self._sources))}
+        answer: dict[str, Any] = {"exported": Side(ended="returned", seconds=seconds)}
+        if request["expected"] is None:
+            return answer
+        expected, structure = tensorfile.read(Path(request["expected"]))
+        expected_structure = from_json(tree.Node, structure)
+        views = {}
+        for path, actual_leaf, expected_leaf in tree.pairs(actual_structure, expected_structure):
+            pair = actual[actual_leaf], expected[expected_leaf]
+            if "meta" in (pair[0].device.type, pair[1].device.type):
+                continue
+            facts = compare.compare(*pair, path=path)
+            self._last.append((facts, pair[0], expected_leaf))
+            if not facts.identical:
+                views[path] = elements.view(*pair)
+        outputs = [facts for facts, _, _ in self._last]
+        return {**answer, "structure": tree.differences(actual_structure, expected_structure), "outputs": outputs, "views": views}
+
+    def _oracle(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The outputs of the last comparison again, each with its errors against eager in float64."""
+        expected, _ = tensorfile.read(Path(request["expected"]))
+        reference, structure = tensorfile.read(Path(request["oracle"]))
+        if [leaf.shape for leaf in reference] != [leaf.shape for leaf in expected]:
+            return {"outputs": [to_json(facts) for facts, _, _ in self._last]}
+        outputs = [replace(facts, oracle=compare.against_oracle(actual, expected[leaf], reference[leaf])) for facts, actual, leaf in self._last]
+        return {"outputs": outputs}

@@ -1,0 +1,287 @@
+"""The parent's side of the zygote: start it, fork workers, talk to them under a deadline, learn how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tsdash.engine.confinement import ENVIRONMENT
+
+_MAX_MESSAGE = 64 * 2**20  # bytes of one line from a worker; more is a protocol error
+_KILL_GRACE_S = 10.0  # for the kernel to take down a killed worker
+
+
+class WorkerLost(Exception):
+    """A worker that was killed or died. `ended` is "timeout" or "crash"; the message says how, with its last output."""
+
+    def __init__(self, ended: str, message: str) -> None:
+        super().__init__(message)
+        self.ended = ended
+
+
+class Nursery:
+    """Owns the zygote process. All methods run in the engine's event loop."""
+
+    def __init__(self) -> None:
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._keys = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._workers: dict[int, Worker] = {}
+        self._ready: asyncio.Future[None] | None = None
+
+    async def start(self) -> None:
+        """Start the zygote if none is running and wait until it has imported torch."""
+        if self._ready is None:
+            loop = asyncio.get_running_loop()
+            self._ready = loop.create_future()
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tsdash.engine.zygote", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**environment, "PYTHONPATH": os.pathsep.join(_search_path()), "OMP_NUM_THREADS": "1"},
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            theirs.close()
+            ours.setblocking(False)
+            self._control = ours
+            loop.add_reader(ours, self._hear)
+        await asyncio.shield(self._ready)
+
+    async def preload(self, modules: tuple[str, ...]) -> None:
+        """Have the zygote import what the coming workers need, once for all of them."""
+        await self.start()
+        self._tell({"preload": modules})
+
+    async def fork(self, role: str, folder: Path, memory_mib: int, output_kib: int) -> Worker:
+        """A new worker in `folder`, which exists."""
+        await self.start()
+        channel, channel_end = socket.socketpair()
+        output, output_end = os.pipe()
+        key = next(self._keys)
+        forked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[key] = forked
+        request = {"fork": key, "role": role, "folder": str(folder), "confinement": {"memory_mib": memory_mib}}
+        try:
+            self._tell(request, [channel_end.fileno(), output_end])
+        finally:
+            channel_end.close()
+            os.close(output_end)
+        pid = await forked
+        worker = Worker(self, pid, channel, output, output_kib)
+        self._workers[pid] = worker
+        await worker.open()
+        return worker
+
+    def kill(self, pid: int) -> None:
+        """SIGKILL to a worker, its process group and whatever it left behind."""
+        with contextlib.suppress(OSError, WorkerLost):
+            self._tell({"kill": pid})
+
+    async def close(self) -> None:
+        """End the zygote and with it every worker."""
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._process.wait, _KILL_GRACE_S)
+            self._process.kill()
+        self._forget("the engine was closed")
+
+    def _tell(self, request: dict[str, Any], fds: list[int] | None = None) -> None:
+        if self._control is None:
+            raise WorkerLost("crash", "the zygote is gone")
+        try:
+            socket.send_fds(self._control, [json.dumps(request).encode()], fds or [])
+        except OSError as error:
+            self._forget(f"the zygote is gone: {error}")
+            raise WorkerLost("crash", "the zygote is gone") from error
+
+    def _hear(self) -> None:
+        """One report of the zygote."""
+        assert self._control is not None
+        try:
+            raw = self._control.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            raw = b""
+        if not raw:
+            self._forget("the zygote died")
+            return
+        report = json.loads(raw)
+        if "ready" in report and self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
+        elif "forked" in report:
+            waiting = self._waiting.pop(report["forked"], None)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(report["pid"])
+        elif "exited" in report:
+            worker = self._workers.pop(report["exited"], None)
+            if worker is not None:
+                worker.ended(report["status"])
+
+    def _forget(self, reason: str) -> None:
+        """The zygote is gone and all its workers with it; the next fork starts another."""
+        if self._control is not None:
+            with contextlib.suppress(ValueError, OSError):
+                asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+        lost = WorkerLost("crash", reason)
+        for future in (*self._waiting.values(), *([self._ready] if self._ready else [])):
+            if not future.done():
+                future.set_exception(lost)
+                future.exception()  # seen: a future that nobody awaits any more must not complain
+        for worker in self._workers.values():
+            worker.ended(signal.SIGKILL)
+        self._control, self._ready, self._waiting, self._workers = None, None, {}, {}
+
+
+def _search_path() -> list[str]:
+    return [str(Path(__file__).resolve().parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+
+
+class Worker:
+    """One forked worker: a request and its answer at a time, each under a deadline."""
+
+    def __init__(self, nursery: Nursery, pid: int, channel: socket.socket, output: int, output_kib: int) -> None:
+        self.pid = pid
+        self._nursery = nursery
+        self._channel = channel
+        self._output = _Drain(output, output_kib * 1024)
+        self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._ids = itertools.count(1)
+        self._lock = asyncio.Lock()
+
+    async def open(self) -> None:
+        self._channel.setblocking(False)
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=self._channel, limit=_MAX_MESSAGE)
+        self._output.start()
+
+    @property
+    def alive(self) -> bool:
+        return not self._exit.done()
+
+    @property
+    def output(self) -> str:
+        """What the worker wrote to stdout and stderr, head and tail."""
+        return self._output.text()
+
+    async def call(self, request: dict[str, Any], limit_s: float) -> dict[str, Any]:
+        """Send one request and return its answer. Raises WorkerLost after `limit_s` seconds or when the worker ends."""
+        async with self._lock:
+            key = next(self._ids)
+            try:
+                return await asyncio.wait_for(self._exchange({**request, "id": key}, key), limit_s)
+            except asyncio.TimeoutError:
+                await self.kill()
+                raise WorkerLost("timeout", f"no answer within {limit_s:g} s; the process was killed") from None
+            except (ConnectionError, asyncio.IncompleteReadError, ValueError, KeyError) as error:
+                if not isinstance(error, ConnectionError):
+                    await self.kill()
+                    raise WorkerLost("crash", f"the worker broke the protocol ({type(error).__name__}) and was killed") from None
+                raise WorkerLost("crash", await self._death()) from None
+            except asyncio.CancelledError:
+                await self.kill()
+                raise
+
+    async def _exchange(self, request: dict[str, Any], key: int) -> dict[str, Any]:
+        self._writer.write(json.dumps(request).encode() + b"\n")
+        await self._writer.drain()
+        answer = asyncio.ensure_future(self._reader.readline())
+        await asyncio.wait({answer, self._exit}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():  # an orphan may hold the channel open, and the last answer may still be in it
+            await asyncio.wait({answer}, timeout=0.2)
+        if not answer.done() or not answer.result().endswith(b"\n"):
+            answer.cancel()
+            raise ConnectionResetError
+        reply = json.loads(answer.result())
+        if not isinstance(reply, dict) or reply.get("id") != key:
+            raise ValueError("not an answer to this request")
+        return reply
+
+    async def _death(self) -> str:
+        """How the worker ended, in words."""
+        try:
+            status = await asyncio.wait_for(asyncio.shield(self._exit), _KILL_GRACE_S)
+        except asyncio.TimeoutError:
+            await self.kill()
+            return "the worker closed its channel and was killed"
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            return f"the process died of {signal.Signals(number).name}"
+        return f"the process ended by itself with status {os.waitstatus_to_exitcode(status)}"
+
+    async def kill(self) -> None:
+        """End the worker now and wait until it is gone."""
+        if self.alive:
+            self._nursery.kill(self.pid)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._exit), _KILL_GRACE_S)
+        self._writer.close()
+
+    def ended(self, status: int) -> None:
+        """Called by the nursery when the zygote reports the end."""
+        if not self._exit.done():
+            self._exit.set_result(status)
+        self._output.stop()
+
+
+class _Drain:
+    """Reads a pipe for ever, keeping the first and the last bytes: a flood costs neither memory nor time to its writer."""
+
+    def __init__(self, fd: int, keep: int) -> None:
+        self._fd = fd
+        self._keep = keep // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._dropped = 0
+
+    def start(self) -> None:
+        os.set_blocking(self._fd, False)
+        asyncio.get_running_loop().add_reader(self._fd, self._read)
+
+    def _read(self) -> None:
+        try:
+            chunk = os.read(self._fd, 2**20)
+        except (BlockingIOError, OSError):
+            return
+        if not chunk:
+            self._close()
+            return
+        room = self._keep - len(self._head)
+        self._head += chunk[:room]
+        self._tail += chunk[room:] if room > 0 else chunk
+        if len(self._tail) > self._keep:
+            self._dropped += len(self._tail) - self._keep
+            del self._tail[: -self._keep]
+
+    def stop(self) -> None:
+        """Take what is left in the pipe and close it."""
+        while self._fd >= 0:
+            before = len(self._head) + len(self._tail) + self._dropped
+            self._read()
+            if len(self._head) + len(self._tail) + self._dropped == before:
+                self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+    def text(self) -> str:
+        cut = f"\n… {self._dropped:,} bytes dropped …\n" if self._dropped else ""
+        return self._head.decode(errors="backslashreplace") + cut + self._tail.decode(errors="backslashreplace")

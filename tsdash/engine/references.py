@@ -1,0 +1,143 @@
+"""What eager returns for each case, computed once and shared by all modes.
+
+Owns the author worker that runs eager. A case on which it dies is remembered as that; a new worker takes the next case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tsdash.engine.nursery import Nursery, Worker, WorkerLost
+from tsdash.errors import ModelError
+from tsdash.spec import Case, Description, ErrorFacts, RunSpec, Side, from_json, to_json
+
+KEPT_BYTES = 2 * 2**30  # of outputs in shared memory; beyond it the oldest are dropped and computed again when asked for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Eager's side of a case. `inputs` and `expected` are tensor files, there only as far as eager got."""
+
+    side: Side
+    inputs: Path | None = None
+    expected: Path | None = None
+    size_bytes: int = 0
+
+
+class References:
+    def __init__(self, nursery: Nursery, spec: RunSpec, folder: Path) -> None:
+        self._nursery = nursery
+        self._spec = spec
+        self._folder = folder
+        self._worker: Worker | None = None
+        self._known: OrderedDict[str, Reference] = OrderedDict()
+        self._oracles: dict[str, dict[str, Any]] = {}
+        self._lock = asyncio.Lock()
+
+    async def describe(self) -> Description:
+        """Load the model. Raises ModelError when it cannot be loaded, also when loading it kills the process."""
+        async with self._lock:
+            return from_json(Description, (await self._load())["description"])
+
+    async def check(self, description: Description) -> Description:
+        """`description` with what a few more calls of the base case tell; unchanged where they do not end."""
+        base = self._spec.cases[0]
+        if (await self.of(base)).side.ended != "returned":
+            return description
+        async with self._lock:
+            try:
+                request = {"do": "check", "case": to_json(base), "description": to_json(description)}
+                return from_json(Description, (await self._call(request, 4 * self._spec.limits.case_s))["ok"])
+            except (WorkerLost, ModelError):
+                return description
+
+    async def of(self, case: Case) -> Reference:
+        """Eager's side of `case`."""
+        async with self._lock:
+            if case.id not in self._known:
+                self._known[case.id] = await self._compute(case)
+                self._drop_old(case.id)
+            return self._known[case.id]
+
+    async def oracle(self, case: Case) -> dict[str, Any]:
+        """{"oracle": path or absent, "repeatable": whether eager gives the same bits again, "why_not": …} for a case that
+        eager returned from."""
+        reference = await self.of(case)
+        async with self._lock:
+            if case.id not in self._oracles:
+                request = {"do": "oracle", "case": to_json(case), "expected": str(reference.expected), "oracle": str(self._folder / f"{case.id}.oracle")}
+                try:
+                    self._oracles[case.id] = (await self._call(request, 4 * self._spec.limits.case_s))["ok"]
+                except (WorkerLost, ModelError) as error:
+                    self._oracles[case.id] = {"repeatable": True, "why_not": str(error)}
+            return self._oracles[case.id]
+
+    async def close(self) -> None:
+        if self._worker is not None:
+            await self._worker.kill()
+
+    async def _compute(self, case: Case) -> Reference:
+        inputs, expected = self._folder / f"{case.id}.inputs", self._folder / f"{case.id}.expected"
+        request = {"do": "eager", "case": to_json(case), "inputs": str(inputs), "expected": str(expected)}
+        try:
+            answer = (await self._call(request, self._spec.limits.case_s))["ok"]
+        except WorkerLost as lost:
+            output = self._worker.output if self._worker is not None else ""
+            return Reference(side=Side(ended=lost.ended, error=ErrorFacts(type=lost.ended, message=str(lost), traceback=output[-8192:])))
+        except ModelError as error:
+            return Reference(side=Side(ended="no_inputs", error=ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line)))
+        side = from_json(Side, answer["side"])
+        return Reference(side=side, inputs=inputs, expected=expected if side.ended == "returned" else None, size_bytes=answer["bytes"])
+
+    def _drop_old(self, newest: str) -> None:
+        """Forget the oldest outputs until the rest fits; they are computed again if a later mode asks."""
+        total = sum(reference.size_bytes for reference in self._known.values())
+        for key in list(self._known):
+            if total <= KEPT_BYTES or key == newest:
+                return
+            dropped = self._known.pop(key)
+            total -= dropped.size_bytes
+            self._oracles.pop(key, None)
+            for path in (dropped.inputs, dropped.expected, self._folder / f"{key}.oracle"):
+                if path is not None:
+                    path.unlink(missing_ok=True)
+
+    async def _call(self, request: dict[str, Any], limit_s: float) -> dict[str, Any]:
+        if self._worker is None or not self._worker.alive:
+            await self._load()
+        assert self._worker is not None
+        return raise_fault(await self._worker.call(request, limit_s))
+
+    async def _load(self) -> dict[str, Any]:
+        self._worker, answer = await loaded_author(self._nursery, self._spec, self._folder / "eager")
+        return answer
+
+
+async def loaded_author(nursery: Nursery, spec: RunSpec, folder: Path) -> tuple[Worker, dict[str, Any]]:
+    """A fresh author worker in `folder` that has loaded the model, and its answer. Raises ModelError."""
+    limits = spec.limits
+    folder.mkdir(exist_ok=True)
+    worker = await nursery.fork("author", folder, limits.memory_mib, limits.output_kib)
+    try:
+        answer = raise_fault(await worker.call({"do": "load", "source": to_json(spec.model), "seed": spec.seed}, limits.load_s))
+    except WorkerLost as lost:
+        what = f"did not finish loading within {limits.load_s:g} s" if lost.ended == "timeout" else f"ended its process while loading: {lost}"
+        raise ModelError(f"{spec.model.filename} {what}.") from lost
+    except ModelError:
+        await worker.kill()
+        raise
+    return worker, answer["ok"]
+
+
+def raise_fault(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, unless it says that the user's model is at fault. Raises ModelError."""
+    if "fault" in answer:
+        facts = from_json(ErrorFacts, answer["fault"])
+        raise ModelError(facts.message, file=facts.file, line=facts.line)
+    return answer
+
+

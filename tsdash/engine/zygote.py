@@ -1,0 +1,149 @@
+"""The zygote: torch imported once, one thread, no model code; forks a worker in tens of milliseconds.
+
+Started as `python -m tsdash.engine.zygote FD`. Requests and reports are JSON datagrams on the control socket FD:
+    {"fork": key, "role": …, "folder": …, "confinement": …} with two descriptors, the worker's channel and its output
+    {"kill": pid}, {"preload": [module…]}
+    {"ready": pid}, {"forked": key, "pid": pid}, {"exited": pid, "status": wait status}
+It adopts the orphans of its workers (subreaper), so whatever a model starts ends with its worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from tsdash.engine import confinement
+
+_PR_SET_CHILD_SUBREAPER = 36
+_MAX_DATAGRAM = 65536
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    confinement.die_with_parent()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _warm_up()
+    wake, wake_end = os.pipe()
+    os.set_blocking(wake_end, False)
+    signal.set_wakeup_fd(wake_end)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    control.send(json.dumps({"ready": os.getpid()}).encode())
+    workers: set[int] = set()
+    while True:
+        readable, _, _ = select.select([control, wake], [], [])
+        if wake in readable:
+            os.read(wake, 4096)
+            _reap(control, workers)
+        if control in readable and not _answer(control, workers):
+            for pid in workers:
+                _kill(pid)
+            os._exit(0)
+
+
+def _warm_up() -> None:
+    """Everything that a worker would import, and one single-threaded trace: the first one sets up the tracer."""
+    import torch
+
+    import tsdash.worker  # noqa: F401
+
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    importlib.import_module("torchvision")
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1))(torch.zeros(1, 1))
+    gc.collect()
+    gc.freeze()  # so that a worker's collections do not copy the pages of what the zygote imported
+
+
+def _answer(control: socket.socket, workers: set[int]) -> bool:
+    """Do what the parent asks; False once the parent is gone."""
+    try:
+        raw, fds, _, _ = socket.recv_fds(control, _MAX_DATAGRAM, 2)
+    except OSError:
+        return False
+    if not raw:
+        return False
+    request = json.loads(raw)
+    if "fork" in request:
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            _become_worker(request, *fds)
+        workers.add(pid)
+        for fd in fds:
+            os.close(fd)
+        control.send(json.dumps({"forked": request["fork"], "pid": pid}).encode())
+    elif "kill" in request and request["kill"] in workers:
+        _kill(request["kill"])
+    elif "preload" in request:
+        for name in request["preload"]:
+            importlib.import_module(name)
+        gc.freeze()
+    return True
+
+
+def _kill(pid: int) -> None:
+    """SIGKILL to the worker and to its process group."""
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
+def _reap(control: socket.socket, workers: set[int]) -> None:
+    """Report the workers that ended, after all that they started has ended too."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            break
+        if pid in workers:
+            workers.discard(pid)
+            _kill(pid)
+            control.send(json.dumps({"exited": pid, "status": status}).encode())
+    for orphan in _children() - workers:
+        _kill(orphan)
+
+
+def _children() -> set[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return {int(pid) for pid in file.read().split()}
+    except OSError:
+        return set()
+
+
+def _become_worker(request: dict[str, Any], channel: int, output: int) -> None:
+    """In the forked child: confine itself, then serve until the channel closes. Never returns."""
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        channel, output = confinement.confine(request["folder"], channel, output, request["confinement"])
+        from tsdash import worker
+
+        worker.serve(socket.socket(fileno=channel), request["role"], request["folder"])
+    except BaseException:
+        import traceback
+
+        os.write(2, traceback.format_exc().encode(errors="backslashreplace")[-8192:])
+        os._exit(70)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,297 @@
+"""Runs in SQLite: one row per case, written as it arrives, so that whatever dies next loses nothing that was told.
+
+Raw facts only: outcomes and verdicts are judged anew from them. Write-ahead logging lets the pages read while a run writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tsdash.errors import OptionError
+from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec, from_json, to_json
+
+SCHEMA_VERSION = 1
+KEPT_ARTEFACT_BYTES = 256 * 2**20
+_BUSY_S = 30.0  # how long a writer waits for another
+_SCHEMA = """
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    created_at REAL NOT NULL,
+    state TEXT NOT NULL,               -- queued, running, done, failed, cancelled, interrupted
+    spec TEXT NOT NULL,
+    sweep TEXT NOT NULL,
+    environment TEXT NOT NULL DEFAULT '{}',
+    description TEXT,
+    failure TEXT,
+    doing TEXT NOT NULL DEFAULT '',    -- "mode case" in progress
+    began_at REAL,
+    ended_at REAL
+);
+CREATE TABLE exports (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, mode TEXT NOT NULL, facts TEXT NOT NULL,
+    artefact TEXT,                     -- SHA-256 of the file in artefacts/, where it was kept
+    PRIMARY KEY (run, mode)
+);
+CREATE TABLE cases (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, mode TEXT NOT NULL, id TEXT NOT NULL, facts TEXT NOT NULL,
+    PRIMARY KEY (run, mode, id)
+);
+CREATE TABLE views (
+    run INTEGER NOT NULL, mode TEXT NOT NULL, id TEXT NOT NULL, views BLOB NOT NULL,
+    PRIMARY KEY (run, mode, id), FOREIGN KEY (run, mode, id) REFERENCES cases ON DELETE CASCADE
+);
+CREATE TABLE latencies (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, facts TEXT NOT NULL
+);
+CREATE TABLE causes (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, mode TEXT NOT NULL, facts TEXT NOT NULL,
+    PRIMARY KEY (run, mode)
+);
+CREATE INDEX latencies_of ON latencies (run);
+"""
+ENDED = ("done", "failed", "cancelled", "interrupted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A run with everything known about it so far."""
+
+    id: int
+    created_at: float
+    state: str
+    spec: RunSpec
+    sweep: dict[str, Any]
+    environment: dict[str, Any]
+    description: Description | None
+    failure: ErrorFacts | None
+    doing: tuple[str, str]
+    began_at: float | None
+    ended_at: float | None
+    exports: dict[str, Export]
+    results: tuple[CaseResult, ...]
+    latencies: tuple[Latency, ...]
+    causes: dict[str, tuple[Cause, ...]]
+
+    @property
+    def done(self) -> bool:
+        return self.state in ENDED
+
+    def of(self, mode: str) -> tuple[CaseResult, ...]:
+        """The results of one mode, in the order of the sweep."""
+        return tuple(result for result in self.results if result.mode == mode)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A run in a list."""
+
+    id: int
+    created_at: float
+    state: str
+    model: str
+    modes: tuple[str, ...]
+    cases: int
+    seconds: float | None
+
+
+def home() -> Path:
+    """Where tsdash keeps its results: $TSDASH_HOME, else the platform's folder for user data."""
+    chosen = os.environ.get("TSDASH_HOME")
+    if chosen:
+        return Path(chosen)
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "tsdash"
+
+
+class Store:
+    """Owns the database in `folder`. Safe to use from several threads and processes at once."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or home()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._path = self.folder / "runs.sqlite"
+        self._artefacts = self.folder / "artefacts"
+        self._threads = threading.local()
+        with self._writing() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise OptionError(f"{self._path} was written by a newer tsdash (schema {version}, this one reads up to {SCHEMA_VERSION}). Upgrade tsdash, or set TSDASH_HOME to another folder.")
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def create(self, spec: RunSpec, sweep: Any, environment: dict[str, Any]) -> int:
+        """A new queued run; returns its id."""
+        with self._writing() as connection:
+            row = connection.execute(
+                "INSERT INTO runs (created_at, state, spec, sweep, environment) VALUES (?, 'queued', ?, ?, ?)",
+                (time.time(), _text(spec), _text(sweep), _text(environment)),
+            )
+            return int(row.lastrowid or 0)
+
+    def begin(self, run: int) -> None:
+        self._update(run, "state = 'running', began_at = ?", time.time())
+
+    def end(self, run: int, state: str, failure: ErrorFacts | None = None) -> None:
+        self._update(run, "state = ?, failure = ?, ended_at = ?, doing = ''", state, None if failure is None else _text(failure), time.time())
+
+    def doing(self, run: int, mode: str, case: str) -> None:
+        self._update(run, "doing = ?", f"{mode} {case}")
+
+    def describe(self, run: int, description: Description) -> None:
+        self._update(run, "description = ?", _text(description))
+
+    def add_export(self, run: int, export: Export, artefact: Path | None) -> None:
+        """An export and, up to KEPT_ARTEFACT_BYTES, a copy of its artefact."""
+        kept = None if artefact is None or artefact.stat().st_size > KEPT_ARTEFACT_BYTES else self._keep(artefact)
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO exports VALUES (?, ?, ?, ?)", (run, export.mode, _text(export), kept))
+
+    def add_case(self, run: int, result: CaseResult, views: dict[str, Any]) -> None:
+        """One case, acknowledged once this returns."""
+        key = (run, result.mode, result.case.id)
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?)", (*key, _text(result)))
+            if views:
+                connection.execute("INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?)", (*key, zlib.compress(_text(views).encode(), 1)))
+
+    def add_latency(self, run: int, latency: Latency) -> None:
+        with self._writing() as connection:
+            connection.execute("INSERT INTO latencies VALUES (?, ?)", (run, _text(latency)))
+
+    def add_causes(self, run: int, mode: str, causes: tuple[Cause, ...]) -> None:
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO causes VALUES (?, ?, ?)", (run, mode, _text(causes)))
+
+    def load(self, run: int) -> Record:
+        """Raises OptionError for a run that does not exist."""
+        connection = self._connection()
+        row = connection.execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            raise OptionError(f"There is no run {run} in {self.folder}. `python -m tsdash runs` lists what is there.")
+        spec = from_json(RunSpec, json.loads(row["spec"]))
+        order = {(mode, case.id): i for i, (mode, case) in enumerate((m, c) for m in spec.modes for c in spec.cases)}
+        results = [from_json(CaseResult, json.loads(facts)) for (facts,) in connection.execute("SELECT facts FROM cases WHERE run = ?", (run,))]
+        mode, _, case = row["doing"].partition(" ")
+        exports = {m: from_json(Export, json.loads(facts)) for m, facts in connection.execute("SELECT mode, facts FROM exports WHERE run = ?", (run,))}
+        causes = {m: tuple(from_json(Cause, cause) for cause in json.loads(facts)) for m, facts in connection.execute("SELECT mode, facts FROM causes WHERE run = ?", (run,))}
+        return Record(
+            id=run,
+            created_at=row["created_at"],
+            state=row["state"],
+            spec=spec,
+            sweep=json.loads(row["sweep"]),
+            environment=json.loads(row["environment"]),
+            description=None if row["description"] is None else from_json(Description, json.loads(row["description"])),
+            failure=None if row["failure"] is None else from_json(ErrorFacts, json.loads(row["failure"])),
+            doing=(mode, case),
+            began_at=row["began_at"],
+            ended_at=row["ended_at"],
+            exports=exports,
+            results=tuple(sorted(results, key=lambda result: order.get((result.mode, result.case.id), len(order)))),
+            latencies=tuple(from_json(Latency, json.loads(facts)) for (facts,) in connection.execute("SELECT facts FROM latencies WHERE run = ?", (run,))),
+            causes=causes,
+        )
+
+    def views(self, run: int, mode: str, case: str) -> dict[str, Any]:
+        """What the element view of a case draws, by output path; empty where the outputs are identical."""
+        row = self._connection().execute("SELECT views FROM views WHERE run = ? AND mode = ? AND id = ?", (run, mode, case)).fetchone()
+        return {} if row is None else dict(json.loads(zlib.decompress(row[0])))
+
+    def artefact(self, run: int, mode: str) -> Path | None:
+        """The kept artefact of an export; None where there is none or it was too large to keep."""
+        row = self._connection().execute("SELECT artefact FROM exports WHERE run = ? AND mode = ?", (run, mode)).fetchone()
+        return None if row is None or row[0] is None else self._artefacts / row[0]
+
+    def progress(self, run: int) -> tuple[str, int, str]:
+        """State, cases done and what is being done, without loading the run. Raises OptionError as `load` does."""
+        row = self._connection().execute("SELECT state, doing, (SELECT count(*) FROM cases WHERE run = runs.id) FROM runs WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            raise OptionError(f"There is no run {run} in {self.folder}. `python -m tsdash runs` lists what is there.")
+        return row[0], row[2], row[1]
+
+    def runs(self) -> tuple[Summary, ...]:
+        """All runs, the newest first."""
+        rows = self._connection().execute(
+            "SELECT id, created_at, state, began_at, ended_at, json_extract(spec, '$.model.name') AS model, json_extract(spec, '$.modes') AS modes,"
+            " json_array_length(spec, '$.cases') AS cases FROM runs ORDER BY id DESC"
+        )
+        return tuple(
+            Summary(
+                id=row["id"],
+                created_at=row["created_at"],
+                state=row["state"],
+                model=row["model"],
+                modes=tuple(json.loads(row["modes"])),
+                cases=row["cases"],
+                seconds=None if row["ended_at"] is None or row["began_at"] is None else row["ended_at"] - row["began_at"],
+            )
+            for row in rows
+        )
+
+    def _keep(self, artefact: Path) -> str:
+        """A copy of the file under the SHA-256 of its bytes, which is returned."""
+        with open(artefact, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest() if sys.version_info >= (3, 11) else hashlib.sha256(file.read()).hexdigest()
+        target = self._artefacts / digest
+        if not target.exists():
+            self._artefacts.mkdir(exist_ok=True)
+            partial = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+            shutil.copyfile(artefact, partial)
+            partial.replace(target)
+        return digest
+
+    def delete(self, run: int) -> None:
+        """Raises OptionError for a run that does not exist."""
+        with self._writing() as connection:
+            if connection.execute("DELETE FROM runs WHERE id = ?", (run,)).rowcount == 0:
+                raise OptionError(f"There is no run {run} in {self.folder}. `python -m tsdash runs` lists what is there.")
+            used = {row[0] for row in connection.execute("SELECT artefact FROM exports")}
+        for kept in self._artefacts.glob("*"):
+            if kept.name not in used and not kept.suffix:
+                kept.unlink(missing_ok=True)
+
+    def _update(self, run: int, assignments: str, *values: Any) -> None:
+        with self._writing() as connection:
+            connection.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*values, run))
+
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._threads.connection = connection
+        return connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _text(stage: Any) -> str:
+    return json.dumps(to_json(stage), ensure_ascii=True, separators=(",", ":"))
