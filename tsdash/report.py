@@ -1,0 +1,126 @@
+"""What a user takes away: the report of CONTRACT, schema tsdash.check/1, made from a stored run."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any
+
+from tsdash import stats
+from tsdash.judge import NOT_RUN, judge, plain_rule, verdict
+from tsdash.spec import CONTROL, EAGER, CaseResult, Export, Latency, Verdict, to_json
+from tsdash.store import Record
+
+SCHEMA = "tsdash.check/1"
+PREFERENCE = ("export", "script", "trace", "script+freeze", "trace+freeze", "script+optimize")  # among equals: what has a future, then what keeps most
+
+
+def verdicts(record: Record) -> dict[str, Verdict]:
+    """The verdict of every mode of the run, in the order asked for."""
+    planned = len(record.spec.cases)
+    return {mode: verdict(record.of(mode), description=record.description, planned=planned) for mode in record.spec.modes}
+
+
+def check_report(record: Record) -> dict[str, Any]:
+    """The run as CONTRACT's JSON. Numbers that are not finite are null: their counts say how many there were."""
+    found = verdicts(record)
+    report = {
+        "schema": SCHEMA,
+        "tsdash": record.environment.get("tsdash"),
+        "created_at": datetime.datetime.fromtimestamp(record.created_at, datetime.timezone.utc).isoformat(timespec="seconds"),
+        "run": record.id,
+        "state": record.state,
+        "environment": record.environment,
+        "model": _model(record),
+        "sweep": {**record.sweep, "planned": len(record.spec.cases) * len(record.spec.modes), "done": len(record.results)},
+        "modes": {mode: _mode(record, mode, found[mode]) for mode in record.spec.modes},
+        "recommendation": recommendation(record, found),
+    }
+    return dict(_finite(report))
+
+
+def recommendation(record: Record, found: dict[str, Verdict]) -> dict[str, Any]:
+    """The mode to ship: among those that may, the fastest by a claimed speed-up, else the one with the longest future."""
+    good = [mode for mode in found if found[mode].verdict == "ship"]
+    if not good:
+        return {"mode": None, "reasons": ["No mode can be shipped as it is."]}
+    speedups = stats.speedups(record.latencies[0]) if record.latencies else {}
+    claimed = {mode: speedups[mode].ratio for mode in good if mode in speedups and speedups[mode].claimed and speedups[mode].ratio > 1}
+    if claimed:
+        mode = max(claimed, key=lambda name: claimed[name])
+        return {"mode": mode, "reasons": [found[mode].reasons[0], f"The fastest of those that can be shipped: {claimed[mode]:.2f} times eager."]}
+    mode = min(good, key=lambda name: PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE))
+    why = "torch.export is what PyTorch develops further; TorchScript is deprecated." if mode == "export" else "No mode that can be shipped is measurably faster."
+    return {"mode": mode, "reasons": [found[mode].reasons[0], why] if record.latencies or mode == "export" else [found[mode].reasons[0]]}
+
+
+def _model(record: Record) -> dict[str, Any]:
+    source, description = record.spec.model, record.description
+    facts: dict[str, Any] = {"name": source.name, "source": source.filename, "kind": source.kind, "sha256": source.sha256}
+    if description is None:
+        return {**facts, "parameters": None, "dims": {}}
+    return {**facts, **to_json(description)}
+
+
+def _mode(record: Record, mode: str, found: Verdict) -> dict[str, Any]:
+    results = record.of(mode)
+    judged = [(result, judge(result)) for result in results]
+    return {
+        "outcome": found.outcome,
+        "verdict": found.verdict,
+        "reasons": list(found.reasons),
+        "export": _export(record.exports.get(mode)),
+        "cases": [_case(result, judgement.outcome, judgement.detail) for result, judgement in judged if judgement.outcome != NOT_RUN],
+        "skipped": [{**to_json(result.case), "detail": judgement.detail} for result, judgement in judged if judgement.outcome == NOT_RUN],
+        "causes": to_json(record.causes.get(mode, ())),
+        "latency": _latency(record.latencies[0], mode) if record.latencies else {},
+    }
+
+
+def _export(export: Export | None) -> dict[str, Any] | None:
+    if export is None:
+        return None
+    facts = to_json(export)
+    return {name: facts[name] for name in ("seconds", "artefact_bytes", "warnings", "error", "ended")}
+
+
+def _case(result: CaseResult, outcome: str, detail: str) -> dict[str, Any]:
+    return {
+        **to_json(result.case),
+        "outcome": outcome,
+        "detail": detail,
+        "plain_rule": plain_rule(result),
+        "outputs": to_json(result.outputs),
+        "structure": to_json(result.structure),
+        "eager": to_json(result.eager),
+        "exported": to_json(result.exported),
+        "notes": list(result.notes),
+    }
+
+
+def _latency(latency: Latency, mode: str) -> dict[str, Any]:
+    """Median and percentiles of the mode and of eager in seconds, and the speed-up with its interval."""
+    arms = {arm.name: arm for arm in latency.arms}
+    if mode not in arms or EAGER not in arms or CONTROL not in arms:
+        return {"notes": list(latency.notes)}
+    facts: dict[str, Any] = {
+        "case": latency.case.id,
+        "threads": latency.threads,
+        "calls_per_sample": latency.calls_per_sample,
+        "speedup": to_json(stats.speedup(arms[EAGER], arms[mode], arms[CONTROL])),
+        "notes": [*latency.notes, *stats.disturbances(latency)],
+    }
+    for name, arm in (("eager", arms[EAGER]), ("exported", arms[mode])):
+        percentiles = {f"p{round(100 * q)}_s": stats.percentile(arm.samples_s, q) for q in (0.9, 0.95, 0.99)}
+        facts[name] = {"samples": len(arm.samples_s), "first_call_s": arm.warmup_s[0] if arm.warmup_s else None, "warmup_calls": len(arm.warmup_s), "median_s": stats.median(arm.samples_s), **percentiles}
+    return facts
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value
