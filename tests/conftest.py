@@ -51,7 +51,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the browser tests where there is no browser. In CI a missing browser is a failure."""
     if CHROMIUM or IN_CI:
         return
-    skip = pytest.mark.skip(reason="no chromium found: install it (Debian: apt-get install chromium) or set CHROMIUM=path")
+    skip = pytest.mark.skip(
+        reason="no chromium found: install it (Debian: apt-get install chromium) or set CHROMIUM=path"
+    )
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent / "browser"):
             item.add_marker(skip)

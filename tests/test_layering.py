@@ -141,6 +141,8 @@ def _violations(path: Path) -> Iterator[str]:
         library, _, rest = imported.name.partition(".")
         if library in sys.stdlib_module_names:
             continue
+        if imported.name == "tsdash.__version__":
+            continue
         target = _row_of(rest) if library == "tsdash" else None
         name = target.name if target else imported.name if library == "tsdash" else library
         allowed = row.at_import if imported.at_import else row.inside

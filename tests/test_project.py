@@ -27,7 +27,9 @@ PYTEST_OWN = {"packaging"}  # pytest itself needs and brings these
 MAX_LINES = 400
 LONGER: dict[str, str] = {}  # path → why this file may have more than MAX_LINES
 
-MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|Users|work)/\w")
+MACHINE_PATH = re.compile(
+    r"(?<![\w.])/(?:home/(?!me\b)|root/|Users/(?!me\b)|work/)\w|[.]pyenv"
+)  # /home/me stands for anyone's
 REGISTRY = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org|download\.pytorch\.org|conda\.anaconda"
 )
