@@ -27,7 +27,7 @@ def own_plan(dims: Mapping[str, int], effort: str) -> Sweep:
         raise unknown("effort", effort, EFFORTS)
     quick = effort == "quick"
     return Sweep(
-        dims={name: (size, *_sizes(size, effort)) for name, size in dims.items()},
+        dims={name: (size, *(other for other in _sizes(size, effort) if other >= 1)) for name, size in dims.items()},
         values={"quick": QUICK_VALUES, "standard": STANDARD_VALUES, "thorough": THOROUGH_VALUES}[effort],
         dtypes=("float64",) if quick else ("float64", "float16", "bfloat16", "inputs:float64"),
         devices=("meta",),

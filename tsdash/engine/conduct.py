@@ -78,7 +78,7 @@ class _Run:
         self._artefacts: dict[str, str] = {}
 
     async def all(self) -> None:
-        preload = [module for mode in self._spec.modes for module in EXPORTERS[mode].preload]
+        preload = [module for mode in self._spec.modes for module in EXPORTERS[mode].needs]
         if preload:
             await self._nursery.preload(tuple(dict.fromkeys(preload)))
         description = await self._references.describe()

@@ -53,15 +53,14 @@ def main() -> None:
 
 def _warm_up() -> None:
     """Everything that a worker would import, and one single-threaded trace: the first one sets up the tracer."""
-    import torch
+    import warnings
 
-    import tsdash.worker  # noqa: F401
+    import torch
 
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    importlib.import_module("torchvision")
-    import warnings
-
+    for name in ("tsdash.author", "tsdash.clean", "tsdash.worker", "torchvision"):
+        importlib.import_module(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1))(torch.zeros(1, 1))

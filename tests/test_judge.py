@@ -1,0 +1,145 @@
+"""Facts become outcomes, and outcomes a verdict."""
+
+from dataclasses import replace
+
+import pytest
+
+from tsdash.judge import Tolerance, judge, plain_rule, verdict
+from tsdash.spec import Case, CaseResult, Description, ErrorFacts, Oracle, OutputFacts, Side, StructureDifference
+
+ERROR = ErrorFacts(type="ValueError", message="no\nmore")
+SAME = OutputFacts(path="output", shape=(2, 3), dtype="float32", elements=6, identical=True, argmax_rows=2, argmax_flips=0)
+DIFFERENT = replace(SAME, identical=False, max_abs=1e-6, max_rel=1e-6)
+
+
+def oracle(expected: float, actual: float) -> Oracle:
+    return Oracle(expected_rms=expected, actual_rms=actual, expected_max=expected, actual_max=actual, scale_rms=1.0, scale_max=1.0)
+
+
+def result(*outputs, eager="returned", exported="returned", structure=(), varied="base", **fields):
+    return CaseResult(
+        case=Case(id="c1", dims={}, varied=varied),
+        mode="trace",
+        eager=Side(ended=eager, error=None if eager == "returned" else ERROR),
+        exported=Side(ended=exported, error=None if exported == "returned" else ERROR),
+        outputs=outputs,
+        structure=structure,
+        **fields,
+    )
+
+
+@pytest.mark.parametrize(
+    ("eager", "exported", "outcome"),
+    [
+        ("raised", "raised", "identical"),
+        ("raised", "returned", "mismatch"),
+        ("returned", "raised", "runtime_error"),
+        ("returned", "timeout", "timeout"),
+        ("returned", "crash", "crash"),
+        ("crash", "not_run", "crash"),
+        ("timeout", "not_run", "timeout"),
+        ("not_run", "export_error", "export_error"),
+        ("no_inputs", "not_run", "not_run"),
+    ],
+)
+def test_how_both_sides_end_decides_first(eager, exported, outcome):
+    assert judge(result(eager=eager, exported=exported)).outcome == outcome
+
+
+def test_the_same_bits_are_identical():
+    assert judge(result(SAME)).outcome == "identical"
+
+
+def test_another_structure_is_a_mismatch_however_equal_the_values():
+    change = StructureDifference(path="output", what="type", expected="Gauss", actual="tuple")
+    judgement = judge(result(SAME, structure=(change,)))
+    assert judgement.outcome == "mismatch"
+    assert "tuple instead of Gauss" in judgement.detail
+
+
+def test_an_export_as_near_to_float64_as_eager_is_within_noise():
+    assert judge(result(replace(DIFFERENT, oracle=oracle(1e-5, 1.9e-5)))).outcome == "within_noise"
+
+
+def test_an_export_nearer_to_float64_than_eager_passes_whatever_the_difference():
+    """A frozen conv net once differed by 1,792 ULP and was the better one."""
+    facts = replace(DIFFERENT, max_abs=0.5, max_rel=1.0, oracle=oracle(0.5, 1e-7))
+    assert judge(result(facts)).outcome == "within_noise"
+
+
+def test_an_export_far_from_float64_where_eager_is_near_is_a_mismatch():
+    assert judge(result(replace(DIFFERENT, oracle=oracle(1e-7, 1e-4)))).outcome == "mismatch"
+
+
+def test_one_wrong_element_among_millions_is_a_mismatch():
+    """The root mean square does not see it, the maximum does."""
+    one = Oracle(expected_rms=1e-7, actual_rms=1.5e-7, expected_max=1e-6, actual_max=0.4, scale_rms=1.0, scale_max=3.0)
+    assert judge(result(replace(DIFFERENT, oracle=one))).outcome == "mismatch"
+
+
+def test_a_nan_on_one_side_is_a_mismatch_even_if_all_else_agrees():
+    assert judge(result(replace(DIFFERENT, nan_disagree=1, oracle=oracle(0.0, 0.0)))).outcome == "mismatch"
+
+
+def test_integers_have_no_noise():
+    assert judge(result(replace(DIFFERENT, dtype="int64", max_abs=1.0))).outcome == "mismatch"
+
+
+def test_a_flip_between_classes_further_apart_than_noise_is_a_mismatch():
+    facts = replace(DIFFERENT, argmax_flips=1, flip_gap=0.1, oracle=oracle(1e-6, 1e-6))
+    assert "predicted class" in judge(result(facts)).detail
+
+
+def test_a_flip_between_tied_classes_is_noise():
+    facts = replace(DIFFERENT, argmax_flips=1, argmax_ties=1, flip_gap=1e-7, oracle=oracle(1e-6, 1e-6))
+    assert judge(result(facts)).outcome == "within_noise"
+
+
+def test_without_a_referee_the_tolerances_of_torch_testing_decide():
+    close, far = replace(DIFFERENT, max_abs=1e-3, max_rel=1e-6), replace(DIFFERENT, max_abs=1e-3, max_rel=1e-2)
+    assert [judge(result(facts)).outcome for facts in (close, far)] == ["within_noise", "mismatch"]
+
+
+def test_a_tolerance_of_the_users_own_takes_the_referees_place():
+    facts = replace(DIFFERENT, max_abs=1e-3, oracle=oracle(1e-9, 1.0))
+    assert judge(result(facts), Tolerance(absolute=1e-2)).outcome == "within_noise"
+    assert judge(result(facts), Tolerance(absolute=1e-4)).outcome == "mismatch"
+
+
+def test_the_plain_rule_is_strict_about_both_halves():
+    """Below 1e-5 and the same class."""
+    assert plain_rule(result(DIFFERENT)) is True
+    assert plain_rule(result(replace(DIFFERENT, max_abs=1e-5))) is False
+    assert plain_rule(result(replace(DIFFERENT, argmax_flips=1))) is False
+    assert plain_rule(result(eager="raised")) is None
+
+
+def test_all_cases_good_is_ship():
+    found = verdict([result(SAME), result(replace(DIFFERENT, oracle=oracle(1e-6, 1e-6)))])
+    assert (found.verdict, found.outcome) == ("ship", "within_noise")
+
+
+def test_one_bad_case_is_do_not_ship_and_says_on_what():
+    found = verdict([result(SAME), result(exported="raised", varied="batch")])
+    assert (found.verdict, found.outcome) == ("do_not_ship", "runtime_error")
+    assert "1 of 2 cases (varying batch)" in found.reasons[0]
+
+
+def test_eagers_own_crash_does_not_count_against_the_export():
+    found = verdict([result(SAME), result(eager="crash", exported="not_run")])
+    assert (found.verdict, found.outcome) == ("inconclusive", "crash")
+
+
+def test_nothing_but_errors_on_both_sides_is_inconclusive():
+    assert verdict([result(eager="raised", exported="raised")]).verdict == "inconclusive"
+
+
+def test_no_case_at_all_is_inconclusive():
+    assert verdict([], planned=5).verdict == "inconclusive"
+
+
+def test_a_model_that_does_not_repeat_itself_is_not_an_export_failure():
+    restless = Description(parameters=0, dims={}, inputs=(), training=False, deterministic=False)
+    found = verdict([result(replace(DIFFERENT, oracle=oracle(1e-9, 1.0)))], description=restless)
+    assert found.verdict == "inconclusive"
+    assert "not deterministic" in found.reasons[0]

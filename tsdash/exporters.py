@@ -1,0 +1,385 @@
+"""The export modes: one decorated function each, and `run`, which exports one model and keeps what happened.
+
+The registry can be listed without torch. To add a mode, decorate a function that takes (model, args, kwargs, dynamic) and
+returns something that its format can save.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import sys
+import time
+import types
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tsdash import inputs
+from tsdash.spec import ErrorFacts, Export, ExportWarning
+from tsdash.tracebacks import SourceMap, clean_text, user_error, user_positions
+
+if TYPE_CHECKING:
+    import torch
+
+Dynamic = Mapping[
+    str, Mapping[int, str]
+]  # input path -> {axis: the dim it moves with}, as `inputs.moving_axes` finds it
+Make = Callable[["torch.nn.Module", tuple[Any, ...], dict[str, Any], Dynamic], Any]
+
+TEXT_BYTES = 200_000  # of code and of graph that is kept, each
+MAX_WARNINGS = 200  # distinct ones that are kept; a loop can warn without end
+
+# The compiler and the trace check print graph nodes as "… # file:line:column" or with frames "file(line): function".
+_GRAPH_POSITION = re.compile(r"(?:# |^\s*)(/[^\n:(]+|[A-Za-z]:\\[^\n:(]+)(?::(\d+):\d+|\((\d+)\): )", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exporter:
+    """An export mode. `make` gives what `save` writes; `load` gives what a deployment calls. `dynamic`: it takes moving axes."""
+
+    name: str
+    summary: str
+    suffix: str
+    dynamic: bool
+    make: Make
+    save: Callable[[Any, Path], None]
+    load: Callable[[Path, str], Callable[..., Any]]
+    needs: tuple[str, ...] = ()  # modules that are slow to import: the zygote imports them once for all workers
+
+
+EXPORTERS: dict[str, Exporter] = {}
+
+
+def _save_script(exported: Any, path: Path) -> None:
+    exported.save(str(path))
+
+
+def _load_script(path: Path, device: str) -> Any:
+    import torch
+
+    return torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
+
+
+def _load_optimized(path: Path, device: str) -> Any:
+    """The frozen script, optimised for the machine that loads it."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.optimize_for_inference(_load_script(path, device))
+
+
+def _save_program(exported: Any, path: Path) -> None:
+    import torch
+
+    torch.export.save(exported, path)
+
+
+def _load_program(path: Path, device: str) -> Any:
+    import torch
+    from torch.export.passes import move_to_device_pass
+
+    program = torch.export.load(path)
+    if device != "cpu":
+        program = move_to_device_pass(program, device)
+    return program.module()
+
+
+def torchscript(
+    name: str, summary: str, load: Callable[[Path, str], Callable[..., Any]] = _load_script
+) -> Callable[[Make], Make]:
+    """Register a mode whose function returns a ScriptModule."""
+
+    def register(make: Make) -> Make:
+        EXPORTERS[name] = Exporter(
+            name=name, summary=summary, suffix=".pt", dynamic=False, make=make, save=_save_script, load=load
+        )
+        return make
+
+    return register
+
+
+def program(name: str, summary: str) -> Callable[[Make], Make]:
+    """Register a mode whose function returns an ExportedProgram."""
+
+    def register(make: Make) -> Make:
+        EXPORTERS[name] = Exporter(
+            name=name,
+            summary=summary,
+            suffix=".pt2",
+            dynamic=True,
+            make=make,
+            save=_save_program,
+            load=_load_program,
+            needs=("torch._dynamo", "torch._export", "torch.export.passes"),
+        )
+        return make
+
+    return register
+
+
+@torchscript("trace", "torch.jit.trace: records the operators of one call. TorchScript, deprecated for torch.export.")
+def trace(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
+    """With torch's own defaults, check_trace and strict among them."""
+    import inspect
+
+    import torch
+
+    if not kwargs:
+        return torch.jit.trace(model, args)  # type: ignore[no-untyped-call]
+    # torch.jit.trace takes either positional or keyword examples, never both.
+    named = inspect.signature(model.forward).bind_partial(*args).arguments
+    return torch.jit.trace(model, example_kwarg_inputs={**named, **kwargs})  # type: ignore[no-untyped-call]
+
+
+@torchscript("script", "torch.jit.script: compiles the source of forward. TorchScript, deprecated for torch.export.")
+def script(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
+    import torch
+
+    return torch.jit.script(model)
+
+
+@torchscript(
+    "trace+freeze", "A trace with its weights made constants and folded (torch.jit.freeze). Deprecated likewise."
+)
+def trace_freeze(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
+    """Raises for a model in training mode, as torch.jit.freeze does."""
+    import torch
+
+    return torch.jit.freeze(trace(model, args, kwargs, dynamic))
+
+
+@torchscript(
+    "script+freeze", "A script with its weights made constants and folded (torch.jit.freeze). Deprecated likewise."
+)
+def script_freeze(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
+    """Raises for a model in training mode, as torch.jit.freeze does."""
+    import torch
+
+    return torch.jit.freeze(torch.jit.script(model))
+
+
+@torchscript(
+    "script+optimize",
+    "A frozen script that torch.jit.optimize_for_inference tunes wherever it is loaded. Deprecated likewise.",
+    load=_load_optimized,
+)
+def script_optimize(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
+    """The frozen script: what optimize_for_inference makes of it is for one machine and cannot be saved.
+
+    Puts the model in evaluation mode, as optimize_for_inference does.
+    """
+    import torch
+
+    return torch.jit.freeze(torch.jit.script(model).eval())
+
+
+@program(
+    "export", "torch.export: a graph of tensor operators with checked assumptions. What PyTorch asks users to move to."
+)
+def export(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
+    """With every moving axis as Dim.AUTO: torch.export infers its range, or fixes it where the model does."""
+    import torch
+
+    shapes = torch.export.ShapesCollection()  # type: ignore[no-untyped-call]
+    for path, tensor in inputs.paths(args, kwargs).items():
+        if dynamic.get(path):
+            shapes[tensor] = dict.fromkeys(dynamic[path], torch.export.Dim.AUTO)
+    return torch.export.export(model, args, kwargs, dynamic_shapes=shapes if len(shapes) else None)
+
+
+def run(
+    mode: str,
+    model: torch.nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    dynamic: Dynamic,
+    path: Path,
+    sources: SourceMap,
+) -> Export:
+    """Export `model` in `mode` and save the artefact at `path`; whatever the model raises on the way becomes the error.
+
+    Works on copies of the model and of its inputs, with grad off as in the base case. `seconds` is the export alone.
+    """
+    import torch
+
+    exporter = EXPORTERS[mode]
+    copied, (args, kwargs) = own_copy(model), inputs.nest(_clone, (args, kwargs))
+    began, seconds = time.perf_counter(), None
+    with warnings_kept(sources) as kept, torch.no_grad():
+        try:
+            exported = exporter.make(copied, args, kwargs, dynamic)
+            seconds = time.perf_counter() - began
+            exporter.save(exported, path)
+        except BaseException as exc:  # SystemExit and KeyboardInterrupt are the model's doing too
+            notes = _static_note(exporter, model, args, kwargs) if seconds is None and dynamic else ()
+            seconds = seconds or time.perf_counter() - began
+            error = _error(exc, sources)
+            return Export(mode=mode, seconds=seconds, warnings=(*kept(), *notes), error=error, ended="raised")
+    code, graph = _texts(exported)
+    return Export(
+        mode=mode,
+        seconds=seconds,
+        artefact_bytes=path.stat().st_size,
+        warnings=kept(),
+        code=_cut(sources.rename(code)),
+        graph=_cut(sources.rename(graph)),
+    )
+
+
+def mutable(loaded: Callable[..., Any]) -> bool:
+    """Whether a loaded artefact may change its state when called, so that every case needs a fresh one."""
+    from tsdash import mutation
+
+    return mutation.mutable(loaded)
+
+
+def own_copy(model: torch.nn.Module) -> torch.nn.Module:
+    """A deep copy, or the model itself where a copy would not be the same model.
+
+    Closures keep pointing at the original's tensors, and locks, generators and non-leaf tensors cannot be copied.
+    """
+    for module in model.modules():
+        for value in vars(module).values():
+            for held in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(held, types.FunctionType) and held.__closure__:
+                    return model
+    try:
+        return copy.deepcopy(model)
+    except Exception:  # the user's classes decide what they raise
+        return model
+
+
+@contextmanager
+def warnings_kept(sources: SourceMap) -> Iterator[Callable[[], tuple[ExportWarning, ...]]]:
+    """Keep every distinct warning raised inside, each at the deepest line of the user's own on the stack, or where its text
+    says. What torch.jit says of its own deprecation is dropped. Yields a function that returns them."""
+    import torch
+
+    found: dict[ExportWarning, None] = {}
+    dropped = 0
+
+    def keep(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: object = None,
+        line: str | None = None,
+    ) -> None:
+        nonlocal dropped
+        text = str(message)
+        if issubclass(category, (DeprecationWarning, FutureWarning)) and text.startswith("`torch.jit."):
+            return
+        name, number = _user_line(sources) or _named_line(text, sources) or (None, None)
+        warning = ExportWarning(
+            message=clean_text(sources.rename(text)), file=name, line=number, category=category.__name__
+        )
+        if len(found) < MAX_WARNINGS or warning in found:
+            found[warning] = None
+        else:
+            dropped += 1
+
+    def kept() -> tuple[ExportWarning, ...]:
+        more = ExportWarning(message=f"{dropped} more warnings were not kept.", category="Note")
+        return (*found, more) if dropped else tuple(found)
+
+    always = torch.is_warn_always_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = keep
+        torch.set_warn_always(True)  # else a warning of the C++ side comes once per process
+        try:
+            yield kept
+        finally:
+            torch.set_warn_always(always)
+
+
+def _user_line(sources: SourceMap) -> tuple[str, int] | None:
+    """File and line of the deepest frame on the present stack that is the user's."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = sources.name(frame.f_code.co_filename)
+        if name is not None:
+            return name, frame.f_lineno
+        frame = frame.f_back
+    return None
+
+
+def _named_line(text: str, sources: SourceMap) -> tuple[str, int] | None:
+    """The first position in the user's source that a text of the compiler or the trace check names."""
+    named = user_positions(text, sources)
+    if named:
+        return named[0]
+    for path, line, frame_line in _GRAPH_POSITION.findall(text):
+        name = sources.name(path)
+        if name is not None:
+            return name, int(line or frame_line)
+    return None
+
+
+def _error(exc: BaseException, sources: SourceMap) -> ErrorFacts:
+    from dataclasses import replace
+
+    facts = user_error(exc, sources)
+    if facts.file is None:
+        try:
+            named = _named_line(str(exc), sources)
+        except Exception:  # a __str__ of the user's
+            named = None
+        if named is not None:
+            facts = replace(facts, file=named[0], line=named[1])
+    return facts
+
+
+def _static_note(
+    exporter: Exporter, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[ExportWarning, ...]:
+    """Whether a model that cannot be exported with moving axes can be with all of them fixed."""
+    if not exporter.dynamic:
+        return ()
+    try:
+        exporter.make(own_copy(model), args, kwargs, {})
+    except BaseException:  # see run
+        return ()
+    message = f"With every size fixed at the example's, {exporter.name} accepts this model: it is the moving sizes that it refuses."
+    return (ExportWarning(message=message, category="Note"),)
+
+
+def _clone(tensor: torch.Tensor) -> torch.Tensor:
+    return copy.deepcopy(tensor.detach()).requires_grad_(tensor.requires_grad)
+
+
+def _cut(text: str) -> str:
+    raw = text.encode(errors="backslashreplace")
+    if len(raw) <= TEXT_BYTES:
+        return text
+    return raw[:TEXT_BYTES].decode(errors="ignore") + f"\n… cut here: {len(raw):,} bytes in all\n"
+
+
+def _texts(exported: Any) -> tuple[str, str]:
+    """Code and graph of what was exported, to be read by people."""
+    import torch
+
+    if isinstance(exported, torch.export.ExportedProgram):
+        code = exported.graph_module.print_readable(print_output=False)
+        return code, f"{exported.graph}\n{exported.graph_signature}\nRange constraints: {exported.range_constraints}\n"
+    graph = str(exported.inlined_graph) if exported._c._has_method("forward") else ""
+    return "\n".join(_code(exported)), graph
+
+
+def _code(exported: Any) -> Iterator[str]:
+    """The code of every method of every submodule, the same code once, with the modules that share it."""
+    users: dict[str, list[str]] = {}
+    for name, module in exported.named_modules():
+        for method in module._c._method_names():
+            code = module._c._get_method(method).code
+            users.setdefault(code, []).append(f"{name or 'the model'}, {module.original_name}")
+    for code, names in users.items():
+        more = f" and {len(names) - 1} more like it" if len(names) > 1 else ""
+        yield f"# {names[0]}{more}\n{code}"
