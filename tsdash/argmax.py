@@ -37,6 +37,7 @@ class Flips:
     rows: int = 0
     flips: int = 0
     ties: int = 0
+    largest_gap: float = 0.0  # between the two candidates of a flip, eager's scores; infinite where one is NaN
     first: list[int] = field(default_factory=list)
     _actual: _Leader = field(default_factory=_Leader)
     _expected: _Leader = field(default_factory=_Leader)
@@ -44,8 +45,14 @@ class Flips:
     _largest: float = 0.0  # |score| of eager in this row
     _seen: int = 0
 
-    def add_rows(self, actual: Scores, expected: Scores) -> None:
-        """Whole rows, flat."""
+    def add(self, actual: Scores, expected: Scores) -> None:
+        """The next elements: whole rows, or a piece of one."""
+        if len(actual) % self.length:
+            self._add_piece(actual, expected)
+        else:
+            self._add_rows(actual, expected)
+
+    def _add_rows(self, actual: Scores, expected: Scores) -> None:
         actual, expected = actual.reshape(-1, self.length), expected.reshape(-1, self.length)
         winners, right = actual.argmax(axis=1), expected.argmax(axis=1)
         for row in np.flatnonzero(winners != right):
@@ -55,8 +62,7 @@ class Flips:
             self._flip(self.rows + int(row), float(scores[right[row]]), float(scores[winners[row]]), largest)
         self.rows += len(winners)
 
-    def add_piece(self, actual: Scores, expected: Scores) -> None:
-        """The next piece of a row that is too long for one chunk."""
+    def _add_piece(self, actual: Scores, expected: Scores) -> None:
         best, right = int(actual.argmax()), int(expected.argmax())
         if self._actual.meet(self._seen + best, float(actual[best])):
             self._runner_up = float(expected[best])
@@ -73,6 +79,8 @@ class Flips:
 
     def _flip(self, row: int, best: float, runner_up: float, largest: float) -> None:
         self.flips += 1
-        self.ties += best == runner_up or best - runner_up <= TIE_ULPS * self.eps * largest
+        gap = 0.0 if best == runner_up else best - runner_up
+        self.ties += gap <= TIE_ULPS * self.eps * largest
+        self.largest_gap = max(self.largest_gap, np.inf if np.isnan(gap) else gap)
         if len(self.first) < KEPT_ROWS:
             self.first.append(row)

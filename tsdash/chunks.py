@@ -32,6 +32,14 @@ class Span:
     def elements(self) -> int:
         return math.prod(self.shape)
 
+    def corner(self, ndim: int) -> tuple[int, ...]:
+        """The index of the first element on every axis."""
+        return (*self.place, self.low, *(0,) * ndim)[:ndim]
+
+    def block(self, ndim: int) -> tuple[int, ...]:
+        """The shape of the span with all axes."""
+        return (*(1,) * len(self.place), *self.shape) if ndim else ()
+
     def of(self, tensor: torch.Tensor) -> torch.Tensor:
         """The part of a tensor that this span covers, as a view."""
         return tensor[self.place][self.low : self.high]
@@ -59,16 +67,18 @@ def spans(shape: tuple[int, ...]) -> Iterator[Span]:
 class Chunk:
     """One span of a pair: flat, in the tensors' own dtypes and in float64, where a complex number is two."""
 
-    start: int
-    elements: int
+    span: Span
     parts: int  # 2 for complex numbers
-    in_row: bool  # a piece of a row rather than whole rows
     raw: tuple[torch.Tensor, torch.Tensor]
     actual: Floats
     expected: Floats
     delta: Floats
     bad: Mask | None = None  # numbers that `set_apart` set to zero on both sides
     apart: int = 0  # elements that disagree in NaN or Inf
+
+    @property
+    def elements(self) -> int:
+        return self.span.elements
 
     def subtract(self) -> None:
         """Δ in float64; of 64-bit integers exactly, although float64 cannot tell 2**53 from its successor."""
@@ -134,10 +144,8 @@ def pairs(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Chunk]:
     delta = np.empty(parts * min(CHUNK, actual.numel()))
     for span, (actual_raw, expected_raw), (a, e) in together(actual, expected):
         yield Chunk(
-            start=span.start,
-            elements=span.elements,
+            span=span,
             parts=parts,
-            in_row=len(span.place) == actual.ndim - 1 and span.elements < actual.shape[-1],
             raw=(actual_raw, expected_raw),
             actual=a,
             expected=e,

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from tsdash import bits, chunks, norms
+from tsdash import bits, chunks, decades, norms
 from tsdash.argmax import Flips
 from tsdash.chunks import Chunk, Floats, Mask
 from tsdash.spec import PLAIN_TOLERANCE, Element, Histogram, Oracle, OutputFacts
 
 WORST = 10  # elements listed
-LOW, DECADES, BINS_PER_DECADE = -12, 16, 5  # the histogram's range: 1e-12 to 1e4
-_CODES = 2**15  # upper halves of the bits of positive float32: 8 bits of exponent, 7 of mantissa
-
-
-def edges(low: int = LOW, decades: int = DECADES) -> Floats:
-    """The edges of the histogram: powers of 10**(1/5), rounded to the 8 bits by which |Δ| is sorted into bins (0.4 %)."""
-    exact = (10.0 ** (low + np.arange(decades * BINS_PER_DECADE + 1) / BINS_PER_DECADE)).astype(np.float32)
-    return (exact.view(np.uint32) + np.uint32(0x8000) & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
-
-
-def _codes(size: Floats) -> npt.NDArray[Any]:
-    return size.astype(np.float32).view(np.uint32) >> 16
+LOW, DECADES = -12, 16  # the histogram's range: 1e-12 to 1e4
 
 
 @dataclass
@@ -46,7 +34,7 @@ class _Totals:
     zero: int = 0
     nan_disagree: int = 0
     inf_disagree: int = 0
-    codes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_CODES, np.int64))
+    codes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(decades.CODES, np.int64))
     worst: list[tuple[float, int, Element]] = field(default_factory=list)  # |Δ|, flat index
     nan_elements: list[Element] = field(default_factory=list)
     inf_elements: list[Element] = field(default_factory=list)
@@ -75,7 +63,7 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> Outpu
     with np.errstate(all="ignore"):
         for chunk in chunks.pairs(actual, expected):
             if flips is not None:
-                (flips.add_piece if chunk.in_row else flips.add_rows)(chunk.actual, chunk.expected)
+                flips.add(chunk.actual, chunk.expected)
             _add(chunk, tuple(expected.shape), totals)
             if ulp:
                 totals.max_ulp = max(totals.max_ulp, bits.max_ulp(*chunk.raw, chunk.bad))
@@ -98,6 +86,7 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> Outpu
         argmax_rows=None if flips is None else flips.rows,
         argmax_flips=None if flips is None else flips.flips,
         argmax_ties=0 if flips is None else flips.ties,
+        flip_gap=0.0 if flips is None else flips.largest_gap,
         flipped_rows=() if flips is None else tuple(flips.first),
         worst=(*totals.nan_elements, *totals.inf_elements, *(element for _, _, element in totals.worst))[:WORST],
         histogram=_histogram(totals, expected.numel()),
@@ -134,7 +123,7 @@ def _add(chunk: Chunk, shape: tuple[int, ...], totals: _Totals) -> None:
     totals.max_abs = max(totals.max_abs, largest)
     if largest > PLAIN_TOLERANCE:
         totals.over_plain += int(np.count_nonzero(size > PLAIN_TOLERANCE))
-    counts = np.bincount(_codes(size))
+    counts = np.bincount(decades.codes(size))
     totals.codes[: len(counts)] += counts
     if largest > 0:
         scale = chunk.moduli(chunk.expected, np.empty(chunk.elements))
@@ -162,7 +151,7 @@ def _elements(
             actual, expected, delta = (float(side[place]) for side in sides)
         else:
             actual, expected, delta = (math.hypot(*side[2 * place : 2 * place + 2]) for side in sides)
-        index = tuple(int(i) for i in np.unravel_index(chunk.start + int(place), shape)) if shape else ()
+        index = tuple(int(i) for i in np.unravel_index(chunk.span.start + int(place), shape)) if shape else ()
         found.append(Element(index=index, expected=expected, actual=actual, delta=delta))
     return found
 
@@ -177,7 +166,8 @@ def _keep_worst(chunk: Chunk, size: Floats, shape: tuple[int, ...], totals: _Tot
         places = np.concatenate([places[sizes > bar], places[sizes == bar][:WORST]])
     elements = _elements(chunk, (chunk.actual, chunk.expected, chunk.delta), places, shape)
     totals.worst += [
-        (float(size[place]), chunk.start + int(place), element) for place, element in zip(places, elements, strict=True)
+        (float(size[place]), chunk.span.start + int(place), element)
+        for place, element in zip(places, elements, strict=True)
     ]
     totals.worst.sort(key=lambda found: (-found[0], found[1]))
     del totals.worst[WORST:]
@@ -192,7 +182,7 @@ def _norms(actual: torch.Tensor, expected: torch.Tensor, totals: _Totals) -> nor
 
 
 def _histogram(totals: _Totals, elements: int) -> Histogram:
-    cuts = _codes(edges())
+    cuts = decades.codes(decades.edges(LOW, DECADES))
     below_cut = np.concatenate([[0], np.cumsum(totals.codes)])[cuts]
     nonzero = elements - totals.zero - totals.apart
     zeros = elements - nonzero  # in the lowest bin: Δ = 0, and what was set apart
