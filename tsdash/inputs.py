@@ -34,7 +34,7 @@ class Source(Protocol):
     @property
     def dims(self) -> Mapping[str, int]: ...
 
-    def inputs(self, dims: Mapping[str, int], seed: int) -> tuple[Args, Kwargs]: ...
+    def inputs(self, dims: dict[str, int] | None = None, *, seed: int = 0) -> tuple[Args, Kwargs]: ...
 
 
 def nest(function: Callable[[torch.Tensor], torch.Tensor], structure: Any) -> Any:
@@ -120,7 +120,7 @@ def build(loaded: Source, case: spec.Case) -> tuple[Args, Kwargs]:
     """
     import torch
 
-    inputs = loaded.inputs(case.dims, case.seed)
+    inputs = loaded.inputs(case.dims, seed=case.seed)
     generator = torch.Generator().manual_seed(_seed(case.values, case.seed))
     change = TRANSFORMS[case.values]
     inputs = nest(lambda tensor: change(tensor, generator), inputs)
@@ -166,18 +166,18 @@ def moving_axes(loaded: Source, base: Mapping[str, int], seed: int = 0) -> dict[
 
 
 def export_dims(
-    loaded: Source, base: Mapping[str, int], accepts: Callable[..., object] | None = None, seed: int = 0
+    loaded: Source, base: Mapping[str, int], accepts: Callable[[Args, Kwargs], object] | None = None, seed: int = 0
 ) -> dict[str, int]:
     """Dims for torch.export's example: `base` with every size at least 2, because it takes 0 and 1 for constants.
 
-    A dim stays as it is where make_inputs raises at 2, or the model does: `accepts` is called with the inputs as eager is.
+    A dim stays as it is where make_inputs raises at 2, or the model does: `accepts` is called with the inputs as eager would be.
     """
 
     def works(dims: Mapping[str, int]) -> bool:
         try:
-            args, kwargs = loaded.inputs(dims, seed)
+            args, kwargs = loaded.inputs(dict(dims), seed=seed)
             if accepts is not None:
-                accepts(*args, **kwargs)
+                accepts(args, kwargs)
         except Exception:  # the user's code decides what it raises
             return False
         return True
@@ -239,7 +239,7 @@ def _seed(values: str, seed: int) -> int:
 def _shapes(loaded: Source, dims: Mapping[str, int], seed: int) -> dict[str, tuple[int, ...]] | None:
     """The shape of every input for `dims`; None where make_inputs does not accept them."""
     try:
-        args, kwargs = loaded.inputs(dims, seed)
+        args, kwargs = loaded.inputs(dict(dims), seed=seed)
     except Exception:  # the user's code decides what it raises
         return None
     return {path: tuple(tensor.shape) for path, tensor in paths(args, kwargs).items()}
