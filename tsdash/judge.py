@@ -53,6 +53,8 @@ def judge(result: CaseResult, tolerance: Tolerance | None = None) -> Judgement:
     if eager.ended in ("no_inputs", "not_run") and exported.ended not in ("timeout", "crash"):
         return Judgement(outcome=NOT_RUN, detail=f"Not run: {_first_line(eager.error)}" if eager.error else "Not run.")
     for name, side in (("eager", eager), ("the export", exported)):
+        if side.ended == "bug":
+            return Judgement(outcome=NOT_RUN, detail=f"tsdash itself failed while running {name}: {_last_line(side.error)}")
         if side.ended in ("timeout", "crash"):
             return Judgement(outcome=side.ended, detail=f"In {name}: {_first_line(side.error)}.")
     if eager.ended == "raised" and exported.ended == "raised":
@@ -154,13 +156,26 @@ def verdict(results: Sequence[CaseResult], *, description: Description | None = 
     outcome = max(counts, key=OUTCOMES.index, default=NOT_RUN)
     fatal = [(result, judgement) for result, judgement in judged if _counts_against(result, judgement)]
     doubts = _doubts(judged, description, planned)
-    if description is not None and not description.deterministic and outcome != "export_error":
+    if _eagers_own_fault(judged, description):
         return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
     if fatal:
         return Verdict(outcome=outcome, verdict="do_not_ship", reasons=(*_against(fatal, len(judged)), *doubts))
     if doubts:
         return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
     return Verdict(outcome=outcome, verdict="ship", reasons=tuple(_in_favour(judged, counts)))
+
+
+def _eagers_own_fault(judged: Sequence[tuple[CaseResult, Judgement]], description: Description | None) -> bool:
+    """Whether eager leaves nothing to judge an export by: it does not repeat itself, or raises where it is exported from."""
+    failures = [result.exported.error for result, judgement in judged if judgement.outcome == "export_error"]
+    restless = description is not None and not description.deterministic
+    refused = any(error is not None and error.type != "TracingCheckError" for error in failures)
+    return (restless and not refused) or _base_raises(judged) is not None
+
+
+def _base_raises(judged: Sequence[tuple[CaseResult, Judgement]]) -> ErrorFacts | None:
+    """Eager's error on the inputs that the export was to be made from."""
+    return next((r.eager.error for r, j in judged if j.outcome == "export_error" and r.eager.ended == "raised"), None)
 
 
 def _counts_against(result: CaseResult, judgement: Judgement) -> bool:
@@ -174,6 +189,9 @@ def _doubts(judged: Sequence[tuple[CaseResult, Judgement]], description: Descrip
     doubts = []
     if description is not None and not description.deterministic:
         doubts.append("Eager is not deterministic: two calls with the same inputs under one seed differ, so no export can be judged by its values.")
+    raised = _base_raises(judged)
+    if raised is not None:
+        doubts.append(f"Eager itself raises on the base inputs, so there is nothing to export from: {_first_line(raised)}")
     lost = [result for result, judgement in judged if judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash")]
     if lost:
         doubts.append(f"Eager itself did not finish in {len(lost)} of {len(judged)} cases, so they say nothing about the export.")
@@ -217,6 +235,10 @@ def _in_favour(judged: Sequence[tuple[CaseResult, Judgement]], counts: Counter[s
     if both_raise:
         reasons.append(f"In {both_raise} of them both eager and the export raise.")
     return reasons
+
+
+def _last_line(error: ErrorFacts | None) -> str:
+    return error.message.strip().rpartition("\n")[2] if error is not None else "no message"
 
 
 def _first_line(error: ErrorFacts | None) -> str:

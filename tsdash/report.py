@@ -44,7 +44,7 @@ def recommendation(record: Record, found: dict[str, Verdict]) -> dict[str, Any]:
     good = [mode for mode in found if found[mode].verdict == "ship"]
     if not good:
         return {"mode": None, "reasons": ["No mode can be shipped as it is."]}
-    speedups = stats.speedups(record.latencies[0]) if record.latencies else {}
+    speedups = stats.speedups(record.latencies[0]) if record.latencies and record.latencies[0].arms else {}
     claimed = {mode: speedups[mode].ratio for mode in good if mode in speedups and speedups[mode].claimed and speedups[mode].ratio > 1}
     if claimed:
         mode = max(claimed, key=lambda name: claimed[name])

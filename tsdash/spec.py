@@ -193,6 +193,7 @@ class OutputFacts:
     argmax_rows: int | None = None  # rows along the last axis; None: not a table of scores
     argmax_flips: int | None = None
     argmax_ties: int = 0  # flips whose two candidates are equal to within noise on eager's side
+    flip_gap: float = 0.0  # the largest difference, on eager's side, between the two candidates of a flip
     flipped_rows: tuple[int, ...] = ()  # the first few, flat row numbers
     worst: tuple[Element, ...] = ()
     histogram: Histogram | None = None
@@ -213,7 +214,7 @@ class StructureDifference:
 class Side:
     """How one side of a case ended."""
 
-    ended: str = "not_run"  # "returned", "raised", "timeout", "crash" or "not_run"
+    ended: str = "not_run"  # "returned", "raised", "timeout", "crash", "no_inputs", "export_error", "bug" or "not_run"
     error: ErrorFacts | None = None
     seconds: float | None = None
 

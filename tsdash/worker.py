@@ -4,7 +4,8 @@ author  imports the user's code, builds the model, runs eager, exports, times.
 clean   never sees the user's code: loads the saved artefact, runs it and compares with eager's outputs.
 
 Tensors pass through files (`tensorfile`), everything else as JSON. An answer is {"id": …, "ok": …} or, when the user's
-model is at fault, {"id": …, "fault": ErrorFacts}. Anything unforeseen ends the process, which the parent calls a crash.
+model is at fault, {"id": …, "fault": ErrorFacts}. An error that no one foresaw is {"id": …, "bug": traceback}: ours, or the
+doing of a model that changed what this process relies on.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import traceback
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +46,8 @@ def serve(channel: socket.socket, role: str, folder: str) -> None:
                 answer = {"ok": to_json(player.answer(request))}
             except ModelError as error:
                 answer = {"fault": to_json(ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line))}
+            except Exception:
+                answer = {"bug": traceback.format_exc()[-8192:]}
             channel.sendall(_line({"id": request["id"], **answer}))
     os._exit(0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
@@ -57,7 +58,7 @@ async def conduct(spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes) 
     """Carry out `spec`, every fact to `sink`. Raises ModelError when the model cannot be loaded; a mode or a case that fails
     is a fact like any other. Cancelling the task kills its workers."""
     shared = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="tsdash-", dir=shared if shared.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix=f"tsdash-{os.getpid()}-", dir=shared if shared.is_dir() else None))
     references = References(nursery, spec, folder)
     run = _Run(spec, nursery, sink, lanes, folder, references)
     try:
@@ -171,7 +172,8 @@ class _Sweep:
         """Eager's side, the export's side and all that was compared. Eager goes on with the `following` case meanwhile."""
         if self._artefact is None:
             ended = "export_error" if export.ended == "raised" else export.ended
-            return CaseResult(case=case, mode=self._mode, eager=Side(), exported=Side(ended=ended, error=export.error)), {}
+            eager = (await self._references.of(case)).side if case == self._spec.cases[0] else Side()
+            return CaseResult(case=case, mode=self._mode, eager=eager, exported=Side(ended=ended, error=export.error)), {}
         reference = await self._references.of(case)
         if following is not None:
             self._ahead = asyncio.ensure_future(self._references.of(following))

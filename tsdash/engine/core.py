@@ -37,7 +37,7 @@ class Engine:
     """Runs what is submitted and writes every fact to the store. Close it, or use it as a context manager."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = store
         self._places = max(1, (os.cpu_count() or 2) - 1)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._loop = asyncio.new_event_loop()
@@ -100,11 +100,11 @@ class Engine:
             self._tasks.pop(run, None)
 
     async def _one(self, run: int, spec: RunSpec) -> None:
-        self._store.begin(run)
+        self.store.begin(run)
         state: str = "failed"
         failure: ErrorFacts | None = None
         try:
-            await conduct(spec, nursery=self._nursery, sink=_StoreSink(self._store, run), lanes=self._lanes)
+            await conduct(spec, nursery=self._nursery, sink=_StoreSink(self.store, run), lanes=self._lanes)
             state = "done"
         except ModelError as error:
             failure = ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line)
@@ -115,7 +115,7 @@ class Engine:
             failure = ErrorFacts(type=type(error).__name__, message=f"tsdash failed: {error}", traceback=traceback.format_exc()[-8192:])
             traceback.print_exc()
         finally:
-            self._store.end(run, state, failure)
+            self.store.end(run, state, failure)
 
 
 class _StoreSink:

@@ -21,7 +21,7 @@ _KILL_GRACE_S = 10.0  # for the kernel to take down a killed worker
 
 
 class WorkerLost(Exception):
-    """A worker that was killed or died. `ended` is "timeout" or "crash"; the message says how, with its last output."""
+    """A worker that gave no answer. `ended` is "timeout", "crash" or, when it failed inside tsdash's own code, "bug"."""
 
     def __init__(self, ended: str, message: str) -> None:
         super().__init__(message)
@@ -210,6 +210,9 @@ class Worker:
         reply = json.loads(answer.result())
         if not isinstance(reply, dict) or reply.get("id") != key:
             raise ValueError("not an answer to this request")
+        if "bug" in reply:
+            await self.kill()
+            raise WorkerLost("bug", str(reply["bug"]))
         return reply
 
     async def _death(self) -> str:
