@@ -19,46 +19,58 @@ ROOT = Path(__file__).parent.parent
 # the row before. In brackets: only inside functions or under TYPE_CHECKING. A module without a bare `torch` belongs to the
 # server's side, which must start without torch.
 TABLE = """
-module          | of tsdash                                                             | libraries
-----------------|-----------------------------------------------------------------------|----------------------
-spec            |                                                                       |
-errors          |                                                                       |
-formats         |                                                                       |
-tokens          |                                                                       |
-tracebacks      | spec                                                                  |
-models          | spec errors                                                           | (torch torchvision)
-models.loading  | spec errors tracebacks models                                         | torch numpy
-exporters       | spec errors tracebacks                                                | (torch)
-transforms      | spec errors                                                           | (torch)
-inputs          | spec errors transforms                                                | (torch)
-plan            | spec errors models exporters transforms inputs                        |
-tensorfile      |                                                                       | torch
-state           |                                                                       | torch
-tree            | spec                                                                  | torch
-elements        | spec                                                                  | torch numpy
-compare         | spec tree elements                                                    | torch numpy
-stats           | spec                                                                  | numpy
-timing          | spec stats                                                            | torch
-judge           | spec formats stats                                                    |
-calling         | spec inputs                                                           | torch numpy
-diagnose        | spec errors tracebacks exporters inputs tree compare                  | (torch)
-author          | spec tracebacks models.loading exporters inputs tensorfile state tree | torch
-                | timing calling (diagnose)                                             |
-clean           | spec tracebacks exporters inputs tensorfile tree elements compare     | torch
-                | calling                                                               |
-worker          | spec errors (author clean)                                            | (torch)
-engine          | spec errors exporters                                                 | psutil
-engine.zygote   | engine (worker)                                                       | (torch)
-store           | spec errors                                                           | numpy
-tables          | spec stats judge store                                                | numpy pandas
-findings        | spec formats stats judge tables                                       | numpy pandas
-plots           | spec formats tokens                                                   | numpy pandas plotly
-report          | spec formats tokens stats judge store tables findings plots           | numpy pandas plotly
-cli             | spec errors formats tokens models exporters transforms inputs plan    |
-                | stats judge diagnose engine store tables findings plots report        |
-__main__        | cli                                                                   |
-ui              | spec errors formats tokens models exporters transforms inputs plan    | numpy pandas streamlit
-                | stats judge diagnose engine store tables findings plots report        |
+module             | of tsdash                                                          | libraries
+-------------------|--------------------------------------------------------------------|----------------------
+spec               |                                                                    |
+errors             |                                                                    |
+formats            |                                                                    |
+tokens             |                                                                    |
+environment        |                                                                    |
+tracebacks         | spec                                                               |
+models             | spec errors tracebacks                                             | (torch torchvision)
+models.loading     | spec errors tracebacks models                                      | torch numpy
+transforms         | spec errors                                                        | (torch)
+inputs             | spec errors transforms                                             | (torch)
+mutation           |                                                                    | torch
+exporters          | spec tracebacks inputs (mutation)                                  | (torch)
+plan               | spec errors models transforms inputs exporters                     |
+tensorfile         |                                                                    | torch
+state              |                                                                    | torch
+nodes              |                                                                    | torch numpy
+tree               | spec nodes                                                         | torch
+chunks             |                                                                    | torch numpy
+decades            |                                                                    | numpy
+argmax             |                                                                    | numpy
+bits               | chunks                                                             | torch numpy
+norms              | chunks                                                             | torch numpy
+compare            | spec chunks argmax bits norms decades                              | torch numpy
+elements           | spec chunks decades                                                | torch numpy
+stats              | spec                                                               | numpy
+timing             | spec stats                                                         | torch
+calling            | spec inputs                                                        | torch numpy
+judge              | spec formats stats                                                 |
+diagnose.catalogue | spec                                                               |
+diagnose           | spec errors tracebacks models.loading inputs exporters nodes tree  | torch numpy
+                   | compare calling diagnose.catalogue                                 |
+author             | spec tracebacks models.loading inputs exporters tensorfile state   | torch
+                   | tree timing calling (diagnose)                                     |
+clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
+                   | calling                                                            |
+worker             | spec errors (author clean)                                         | (torch)
+store              | spec errors                                                        |
+engine             | spec errors exporters store                                        | psutil
+engine.zygote      | engine (worker)                                                    | (torch)
+tables             | spec stats judge store                                             | numpy pandas
+findings           | spec formats stats judge                                           |
+plots              | spec formats tokens                                                | numpy pandas plotly
+report             | spec formats tokens stats judge store tables findings plots        | numpy pandas plotly
+cli                | spec errors formats tokens environment models transforms inputs    |
+                   | exporters plan stats judge diagnose.catalogue store engine tables  |
+                   | findings plots report                                              |
+__main__           | cli                                                                |
+ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
+                   | exporters plan stats judge diagnose.catalogue store engine tables  |
+                   | findings plots report                                              |
 """
 PAGES = "pages"  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them
