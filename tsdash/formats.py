@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor, isfinite, log10
+from math import isfinite
 
 ABSENT = "—"
 NARROW_SPACE = "\u202f"
@@ -16,7 +16,8 @@ def digits(value: float, significant: int = 3) -> str:
     """`value` with a fixed number of significant digits and a true minus sign, never in exponent form."""
     if value == 0 or not isfinite(value):
         return {"0.0": "0", "-0.0": "0", "nan": "NaN", "inf": "∞", "-inf": "−∞"}[str(float(value))]
-    places = max(0, significant - 1 - floor(log10(abs(float(f"{value:.{significant - 1}e}")))))
+    exponent = int(f"{value:.{significant - 1}e}".split("e")[1])  # after rounding: 9.999 counts as 10.0
+    places = max(0, significant - 1 - exponent)
     return f"{value:.{places}f}".replace("-", "−")
 
 
@@ -86,6 +87,11 @@ def size(n_bytes: int | None) -> str:
 def count(n: int) -> str:
     """An integer with narrow spaces between thousands."""
     return f"{n:,}".replace(",", NARROW_SPACE).replace("-", "−")
+
+
+def plain(value: float) -> str:
+    """A number on an axis: no digit more than it needs, narrow spaces between thousands."""
+    return f"{value:,.4g}".replace(",", NARROW_SPACE).replace("-", "−") if abs(value) < 1e4 else count(round(value))
 
 
 def counted(n: int, noun: str, plural: str | None = None) -> str:

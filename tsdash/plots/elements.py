@@ -185,13 +185,12 @@ def where_map(
         return nothing(dark, title, "Nothing to compare: the output has no elements.", height=height)
     steps, names, colours = _delta_steps(largest, dark)
     fig = canvas(dark, title, height=height)
-    ticks = [float(i) - 0.5 for i in range(1, len(colours))] if len(names) > 3 else list(range(len(colours)))
     fig.add_heatmap(
         z=steps,
         zmin=-0.5,
         zmax=len(colours) - 0.5,
         colorscale=stepped(colours),
-        colorbar={"tickvals": ticks, "ticktext": names, "len": 1.04},
+        colorbar={"tickvals": list(names), "ticktext": list(names.values()), "len": 1.04},
         text=np.vectorize(formats.delta, otypes=[object])(largest),
         customdata=_origins(largest.shape, rows[1], columns[1]),
         hovertemplate=f"{rows[0]} %{{customdata[0]}}, {columns[0]} %{{customdata[1]}}<br>|Δ| %{{text}}<extra></extra>",
@@ -201,21 +200,19 @@ def where_map(
     return described(fig, _where_alt(largest, rows, columns))
 
 
-def _delta_steps(largest: Array, dark: bool) -> tuple[npt.NDArray[np.uint8], list[str], list[str]]:
-    """Each |Δ| as a step of the one scale: 0 is zero, 1 … 10 the decades, 11 not finite; step names and colours."""
-    colours = [OUTCOMES["identical"].fill[int(dark)], *delta_colours(dark), OUTCOMES["crash"].fill[int(dark)]]
+def _delta_steps(largest: Array, dark: bool) -> tuple[npt.NDArray[np.uint8], dict[float, str], list[str]]:
+    """Each |Δ| as a step of the one scale: 0 is zero, 1 … 10 the decades, 11 not finite; names by place, and colours."""
+    low, high = DELTA_DECADES
+    colours = [OUTCOMES["identical"].fill[int(dark)], *delta_colours(dark)]
+    last = len(colours)
     with np.errstate(divide="ignore", invalid="ignore"):
-        decade = np.floor(np.log10(largest)) - DELTA_DECADES[0]
-    steps = np.where(largest == 0, 0, np.clip(np.nan_to_num(decade, nan=0), 0, len(colours) - 3) + 1)
-    steps = np.where(np.isfinite(largest), steps, len(colours) - 1).astype(np.uint8)
-    names = [
-        "0 ↓",
-        *(power_text(e) if e % 2 == 0 else "" for e in range(DELTA_DECADES[0] + 1, DELTA_DECADES[1])),
-        f"{NONFINITE} ↑",
-    ]
-    if np.isfinite(largest).all():
-        colours.pop()
-        names.pop()
+        decade = np.clip(np.floor(np.log10(largest)) - low, 0, last - 2)
+    finite = np.isfinite(largest)
+    steps = np.where(finite, np.where(largest == 0, 0, np.nan_to_num(decade) + 1), last).astype(np.uint8)
+    names: dict[float, str] = {0: "0"} | {e - low + 0.5: power_text(e) for e in range(low + 1, high) if e % 2 == 0}
+    if not finite.all():
+        colours.append(OUTCOMES["crash"].fill[int(dark)])
+        names[last] = NONFINITE
     return steps, names, colours
 
 
@@ -282,7 +279,17 @@ def reference_density(
             hoverinfo="skip",
         )
         end = min(across[1], up[1] - log10(half_ulp))
-        label(fig, "½ ULP", dark, x=end, y=end + log10(half_ulp), anchor="right", yanchor="bottom", muted=True)
+        label(
+            fig,
+            "½ ULP",
+            dark,
+            x=end,
+            y=end + log10(half_ulp),
+            anchor="right",
+            yanchor="top",
+            muted=True,
+            bgcolor=look.page,
+        )
     delta_lines(fig, noise, dark, along="x")
     label(fig, f" {formats.power(-5)}", dark, x=0, xref="paper", y=log10(REFERENCE_DELTA), yanchor="bottom")
     if noise and abs(log10(noise / REFERENCE_DELTA)) > 0.1 * (up[1] - up[0]):
@@ -329,12 +336,13 @@ def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, 
             customdata=[formats.delta(float(v)) for v in values],
             hovertemplate="%{customdata}",
         )
-        peak = int(np.nanargmax(height)) if np.isfinite(height).any() else 0
-        if np.isfinite(height[peak]):
-            late = peak > 0.75 * at.size
-            label(
-                fig, f" {name} ", dark, x=at[peak], y=height[peak], anchor="right" if late else "left", yanchor="bottom"
-            )
+        if np.isfinite(
+            height
+        ).any():  # the maximum is named above its peak, the mean below its least, so they never meet
+            spot = int(np.nanargmax(height) if name == "maximum" else np.nanargmin(height))
+            side = "right" if spot > 0.75 * at.size else "left"
+            over = "bottom" if name == "maximum" else "top"
+            label(fig, f" {name} ", dark, x=at[spot], y=height[spot], anchor=side, yanchor=over)
     bad = ~np.isfinite(largest)
     if bad.any():
         fig.add_scatter(x=at[bad], y=np.full(int(bad.sum()), high - 0.3), mode="markers", name=NONFINITE,
@@ -350,10 +358,9 @@ def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, 
         anchor="right",
         yanchor="bottom",
     )
-    fig.update_yaxes(range=[low - 0.3, high], title="|Δ|", **power_ticks(low, high))
-    fig.update_xaxes(
-        range=[-0.5 if at.size == 1 else 0, max(extent - 1, 0.5)], showgrid=False, title=f"{axis}, index", nticks=8
-    )
+    fig.update_yaxes(range=[low - 1.2, high], title="|Δ|", **power_ticks(low, high))
+    shown = [0, extent - 1] if at.size > 1 else [-0.5, 0.5]
+    fig.update_xaxes(range=shown, showgrid=False, title=f"{axis}, index", **_index_ticks(extent, extent))
     worst = int(np.argmax(np.nan_to_num(largest, nan=np.inf)))
     alt = (
         f"Absolute difference along {axis}: largest near index {at[worst]} with {formats.delta(float(largest[worst]))}."

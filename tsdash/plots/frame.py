@@ -152,19 +152,18 @@ def power_ticks(low: float, high: float, most: int = MAX_TICKS) -> dict[str, Any
 
 
 def log_axis_ticks(low: float, high: float, most: int = MAX_TICKS) -> dict[str, Any]:
-    """Ticks for a plotly axis of type log that shows low … high: powers of ten, or 1-2-5 steps where it shows too few."""
+    """Ticks for a plotly axis of type log that shows low … high: powers of ten, or finer steps where it shows but one."""
     first, last = floor(log10(low)), ceil(log10(high))
-    powers = [e for e in range(first, last + 1) if low <= 10.0**e <= high]
-    if len(powers) > 2:
-        exponents = _spread(powers[0], powers[-1], most)
-        return {"tickvals": [10.0**e for e in exponents], "ticktext": [power_text(e) for e in exponents]}
-    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(i / 10 for i in range(10, 100))):
+    exponents = _spread(first, last, most + 2)
+    inside = [10.0**e for e in exponents if low <= 10.0**e <= high]
+    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), tuple(i / 10 for i in range(10, 100))):
+        if len(inside) > 1:
+            break
         values = [step * 10.0**e for e in range(first, last + 1) for step in steps]
         inside = [value for value in values if low <= value <= high]
-        if len(inside) >= 3:
-            break
+        inside = inside if len(inside) > 2 else []
     kept = inside[:: max(1, ceil(len(inside) / most))]
-    return {"tickvals": kept, "ticktext": [formats.digits(value, 2) for value in kept]}
+    return {"tickvals": kept, "ticktext": [formats.plain(value) for value in kept]}
 
 
 def _spread(first: int, last: int, most: int) -> list[int]:

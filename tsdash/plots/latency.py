@@ -15,13 +15,12 @@ import plotly.graph_objects as go
 
 from tsdash import formats
 from tsdash.plots.frame import canvas, described, label, log_axis_ticks, nothing
-from tsdash.spec import Arm, Latency
+from tsdash.spec import EAGER, Arm, Latency
 from tsdash.tokens import appearance, mode_colour, mode_look
 
 Floats = npt.NDArray[np.float64]
 Span = tuple[float, float]
 
-EAGER, CONTROL = "eager", "eager again"
 MOST_POINTS = 1500  # per trace; beyond that neighbours are drawn as their slowest
 BINS = 60
 TAIL = 0.97  # the rest goes into the last bin
@@ -45,6 +44,7 @@ def paired_ratio(
     n = min(eager.size, exported.size)
     ratios = eager[:n] / exported[:n]
     look, colour = appearance(dark), mode_colour(mode, dark)
+    bottom, top = _ratio_range(ratios, [1.0, *(speed_up or ()), *(control or ())])
     fig = canvas(dark, title)
     if control:
         fig.add_hrect(y0=control[0], y1=control[1], fillcolor=look.muted, opacity=0.28, line_width=0)
@@ -56,25 +56,16 @@ def paired_ratio(
     alt = f"Speed-up of {mode} over eager in {formats.counted(n, 'pair')}"
     if speed_up:
         ratio, low, high = speed_up
+        text = formats.ratio(ratio, low, high)
         fig.add_hrect(y0=low, y1=high, fillcolor=colour, opacity=0.35, line_width=0)
         fig.add_hline(y=ratio, line={"color": look.text, "width": 1.6})
-        side = "bottom" if ratio >= 1 else "top"
-        label(
-            fig,
-            f"<b>{formats.ratio(ratio, low, high)}</b>",
-            dark,
-            x=1,
-            xref="paper",
-            y=ratio,
-            anchor="right",
-            yanchor=side,
-            bgcolor=look.page,
-        )
-        alt += f": median {formats.ratio(ratio, low, high)}"
-    low, high = _ratio_range(ratios, [1.0, *(speed_up or ()), *(control or ())])
-    ticks = _even_ticks(low, high)
-    fig.update_yaxes(range=[low, high], tickvals=ticks, ticktext=[f"{t:g}×" for t in ticks], title="speed-up")
-    fig.update_xaxes(range=[0, n + 1], showgrid=False, title="pair, in the order of measuring")
+        side = "bottom" if ratio < bottom + 0.75 * (top - bottom) else "top"
+        where: dict[str, Any] = {"x": 1, "xref": "paper", "anchor": "right", "yanchor": side}
+        label(fig, f"<b>{text}</b>", dark, y=ratio, bgcolor=look.page, **where)
+        alt += f": median {text}"
+    ticks = _even_ticks(bottom, top)
+    fig.update_yaxes(range=[bottom, top], tickvals=ticks, ticktext=[f"{t:g}×" for t in ticks], title="speed-up")
+    fig.update_xaxes(range=[0, n + 1], showgrid=False, title="pair, in the order of measuring", tickformat=",d")
     return described(fig, f"{alt}.")
 
 
@@ -124,7 +115,7 @@ def latency_histogram(
         )
         if arm.name in medians:
             _median_line(fig, arm.name, medians[arm.name], scale, lane, dark, log=log, span=(first, last))
-    words = f"{unit} a call, the slowest {formats.share(3, 100)} in the last bin"
+    words = f"{unit} a call, the slowest 3 % in the last bin"
     fig.update_xaxes(title=words, showgrid=False, **_time_ticks(first, last, log))
     fig.update_yaxes(title="calls")
     named = [f"{name} {formats.duration(value)}" for name, value in medians.items() if name in (EAGER, mode)]
@@ -206,7 +197,7 @@ def latency_timeline(latency: Latency | None, mode: str, dark: bool) -> go.Figur
         label(fig, f" ◂ {words}", dark, x=warm + 0.5, y=1, yref="paper", yanchor="top", muted=True)
     first, last = float(pooled.min()) * 0.9, float(pooled.max()) * 1.5
     fig.update_yaxes(title=f"{unit}, log scale", **_time_ticks(first, last, True))
-    fig.update_xaxes(range=[0, total + 1], showgrid=False, title="call" + _thinning(arms))
+    fig.update_xaxes(range=[0, total + 1], showgrid=False, title="call" + _thinning(arms), tickformat=",d")
     slowest = formats.duration(float(pooled.max()) * scale)
     return described(fig, f"Time of every call in order, eager and {mode}; the slowest took {slowest}. {words}".strip())
 

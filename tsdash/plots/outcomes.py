@@ -19,7 +19,8 @@ MOST_COLUMNS = 60  # beyond that a column is too narrow for its glyph at 800 px
 LEAST_COLUMNS = 24  # fewer cases leave room on the right instead of turning cells into bars
 NARROWEST_PX = 640  # width of the cells on a page of 800 px: what group names are laid out for
 CHARACTER_PX = 6.6  # width of a character of a group name at 12 px
-ROW_PX, AGGREGATED_ROW_PX = 27, 34
+ROW_PX, AGGREGATED_ROW_PX = 27, 40
+TICK_CHARACTER_PX = 5.9  # of a tick label at 10 px
 LANE_PX = 16  # height of one line of group names
 MOST_LANES = 4
 LONGEST_LABEL = 16
@@ -77,19 +78,25 @@ def outcome_grid(
 
 
 def _columns(cases: pd.DataFrame) -> list[_Column]:
-    """One column a case, or, where they are too many, the smallest equal share that makes them fit."""
-    rows = list(zip(cases["varied"].astype(str), cases["label"].astype(str), cases["case"], strict=True))
-    groups = [(name, list(members)) for name, members in itertools.groupby(rows, key=lambda row: row[0])]
-    largest = max(len(members) for _, members in groups)
+    """One column a case, or, where they are too many, the smallest equal share of each group that makes them fit.
+
+    A group's cases stand together. Where even the groups are too many they all become one.
+    """
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name, text, case in zip(cases["varied"].astype(str), cases["label"].astype(str), cases["case"], strict=True):
+        groups.setdefault(name, []).append((text, case))
+    if len(groups) > MOST_COLUMNS:
+        groups = {"all combinations": [member for members in groups.values() for member in members]}
+    largest = max(map(len, groups.values()))
     share = next(
-        s for s in range(1, largest + 1) if s == largest or sum(ceil(len(m) / s) for _, m in groups) <= MOST_COLUMNS
+        s for s in range(1, largest + 1) if sum(ceil(len(members) / s) for members in groups.values()) <= MOST_COLUMNS
     )
     columns = []
-    for name, members in groups:
+    for name, members in groups.items():
         for start in range(0, len(members), share):
             part = members[start : start + share]
-            text = _short(part[0][1]) if len(part) == 1 else f"{len(part)} cases"
-            columns.append(_Column(group=name, label=text, cases=tuple(case for _, _, case in part)))
+            text = _short(part[0][0]) if len(part) == 1 else f"{len(part)} cases"
+            columns.append(_Column(group=name, label=text, cases=tuple(case for _, case in part)))
     return columns
 
 
@@ -206,8 +213,10 @@ def _outline(
     if cell is None or column is None or cell[0] not in modes:
         return
     row = modes.index(cell[0])
-    line = {"color": appearance(dark).text, "width": 2.5, "dash": dash}
-    fig.add_shape(type="rect", x0=column - 0.5, x1=column + 0.5, y0=row - 0.5, y1=row + 0.5, line=line)
+    look = appearance(dark)
+    at = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+    for colour, width, style in ((look.page, 6, "solid"), (look.text, 2.5, dash)):  # a halo: crash has the ink's colour
+        fig.add_shape(type="rect", line={"color": colour, "width": width, "dash": style}, **at)
 
 
 def _upright(columns: Sequence[_Column]) -> bool:
@@ -218,7 +227,7 @@ def _upright(columns: Sequence[_Column]) -> bool:
 
 def _tick_px(columns: Sequence[_Column]) -> int:
     longest = max(len(column.label) for column in columns)
-    return 24 if _upright(columns) else 14 + round(5.6 * longest)
+    return 24 if _upright(columns) else 14 + round(TICK_CHARACTER_PX * longest)
 
 
 def _scales(fig: go.Figure, modes: list[str], columns: Sequence[_Column], dark: bool) -> None:

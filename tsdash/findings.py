@@ -1,0 +1,271 @@
+"""The sentences that head a section: facts in, one finding out, with a number or a name in each.
+
+Pure functions of results; nothing is rounded here that `formats` does not round the same way everywhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from tsdash import formats
+from tsdash.spec import PLAIN_TOLERANCE, Case, Cause, OutputFacts, Verdict
+
+GOOD = ("identical", "within_noise")
+NOT_RUN = "not_run"
+MOST_PARTS = 3  # clauses in one heading
+SpeedUp = tuple[float, float, float]  # eager ÷ exported: median, low, high of its 95 % interval
+Cell = tuple[str, Case, str]  # mode, case, outcome
+
+
+def recommendation(
+    verdicts: Mapping[str, Verdict],
+    cells: Sequence[Cell],
+    *,
+    recommended: str | None = None,
+    speed_ups: Mapping[str, SpeedUp] | None = None,
+) -> str:
+    """Which mode to ship, with the share of cases that agree and the speed-up; or that none can be shipped."""
+    if not verdicts:
+        return "No mode was chosen, so there is nothing to recommend."
+    shippable = [mode for mode, verdict in verdicts.items() if verdict.verdict == "ship"]
+    chosen = recommended or (shippable[0] if shippable else None)
+    if chosen is not None and chosen in shippable:
+        return f"Ship {chosen}: {_agreement(chosen, cells)}{_speed_clause((speed_ups or {}).get(chosen))}."
+    unsure = [mode for mode, verdict in verdicts.items() if verdict.verdict == "inconclusive"]
+    if unsure and len(unsure) == len(verdicts):
+        return f"Inconclusive: {_lowered(verdicts[unsure[0]].reasons, 'nothing could be judged')}"
+    if len(verdicts) == 1:
+        mode, verdict = next(iter(verdicts.items()))
+        return f"Do not ship {mode}: {_lowered(verdict.reasons, 'it failed')}"
+    failed = len(verdicts) - len(unsure)
+    rest = f" {formats.joined(unsure)} could not be judged." if unsure else ""
+    if failed == len(verdicts):
+        return f"Ship none of them: {formats.word(failed) if failed > 2 else 'both'} modes fail."
+    return f"Ship none of them: {formats.counted(failed, 'mode')} {'fails' if failed == 1 else 'fail'}.{rest}"
+
+
+def _agreement(mode: str, cells: Sequence[Cell]) -> str:
+    outcomes = Counter(outcome for name, _, outcome in cells if name == mode and outcome != NOT_RUN)
+    total, same = sum(outcomes.values()), outcomes["identical"]
+    if same == total:
+        return f"same bits in {formats.count(same)} of {formats.counted(total, 'case')}"
+    good = same + outcomes["within_noise"]
+    return f"same answers in {formats.count(good)} of {formats.counted(total, 'case')}, bit for bit in {formats.count(same)}"
+
+
+def _speed_clause(speed_up: SpeedUp | None) -> str:
+    return f", {formats.ratio(speed_up[0])} as fast" if speed_up else ""
+
+
+def _lowered(reasons: Sequence[str], otherwise: str) -> str:
+    """The decisive reason as the second half of a sentence. A name or a code keeps its capitals."""
+    text = reasons[0] if reasons else otherwise
+    first = text.split(" ", 1)[0]
+    lowered = text[0].lower() + text[1:] if first[1:].islower() and ":" not in first else text
+    return lowered if lowered.endswith((".", "!", "?")) else f"{lowered}."
+
+
+def where_it_fails(cells: Sequence[Cell]) -> str:
+    """On which cases how many modes fail: "Three modes fail on large values, two in training; export fails always."."""
+    run = [(mode, case, outcome) for mode, case, outcome in cells if outcome != NOT_RUN]
+    if not run:
+        return "No case has run yet."
+    modes = list(dict.fromkeys(mode for mode, _, _ in run))
+    failing = {(mode, case.id) for mode, case, outcome in run if outcome not in GOOD}
+    if not failing:
+        return _never(run, modes)
+    always = [mode for mode in modes if all((mode, case.id) in failing for name, case, _ in run if name == mode)]
+    some = [mode for mode in modes if mode not in always]
+    by_axis: dict[str, list[tuple[str, Case]]] = {}
+    for mode, case, _ in run:
+        if mode in some and (mode, case.id) in failing:
+            by_axis.setdefault(_axis(case), []).append((mode, case))
+    parts = _places(by_axis)
+    if always:
+        many = "Every mode" if len(always) == len(modes) and len(modes) > 1 else formats.joined(always)
+        verb = "fails" if len(always) == 1 or many == "Every mode" else "fail"
+        parts.append(f"{many} {verb} in every case")
+    return f"{_capital('; '.join(parts))}."
+
+
+def _never(run: Sequence[Cell], modes: Sequence[str]) -> str:
+    cases = len({case.id for _, case, _ in run})
+    who = modes[0] if len(modes) == 1 else "all " + formats.word(len(modes)) + " modes agree with eager"
+    if len(modes) == 1:
+        return f"Never: {who} agrees with eager in all {formats.counted(cases, 'case')}."
+    return f"Never: {who} in all {formats.counted(cases, 'case')}."
+
+
+def _places(by_axis: Mapping[str, Sequence[tuple[str, Case]]]) -> list[str]:
+    """ "three modes fail on large values, two in training" as one clause; a single mode is named."""
+    found = [
+        (list(dict.fromkeys(mode for mode, _ in hits)), place([case for _, case in hits])) for hits in by_axis.values()
+    ]
+    if not found:
+        return []
+    ranked = sorted(found, key=lambda item: -len(item[0]))
+    others = len(ranked) - MOST_PARTS
+    more = [f"in {formats.counted(others, 'other respect')}"] if others > 0 else []
+    if len({tuple(sorted(modes)) for modes, _ in ranked}) == 1:  # the same modes everywhere: one subject, many places
+        return [f"{_subject(ranked[0][0])} {formats.joined([where for _, where in ranked[:MOST_PARTS]] + more)}"]
+    clauses = [f"{_subject(ranked[0][0])} {ranked[0][1]}"]
+    clauses += [f"{_who(modes)} {where}" for modes, where in ranked[1:MOST_PARTS]]
+    return [", ".join(clauses + [f"some {text}" for text in more])]
+
+
+def _who(modes: Sequence[str]) -> str:
+    return modes[0] if len(modes) == 1 else formats.word(len(modes))
+
+
+def _subject(modes: Sequence[str]) -> str:
+    return f"{modes[0]} fails" if len(modes) == 1 else f"{formats.word(len(modes))} modes fail"
+
+
+def _capital(text: str) -> str:
+    """A capital for a word of ours; the name of a mode keeps its own letters."""
+    first = text.split(" ", 1)[0]
+    return text[0].upper() + text[1:] if first in {formats.word(n) for n in range(11)} else text
+
+
+def _axis(case: Case) -> str:
+    """What was varied, so finely that one phrase can name all its cases."""
+    if case.varied == "dtype":
+        return "inputs dtype" if case.dtype.startswith("inputs:") else "dtype"
+    return f"training {case.training}" if case.varied == "training" else case.varied
+
+
+def place(cases: Sequence[Case]) -> str:
+    """What was varied in cases of one axis, as it ends a sentence: "on negative values", "in training", "in float16"."""
+    case = cases[0]
+    if case.varied in case.dims:
+        return f"at other sizes of {case.varied}"
+    phrases = {
+        "base": "on the base case",
+        "values": f"on {_names([c.values for c in cases])} values",
+        "dtype": f"in {_names([c.dtype for c in cases])}",
+        "device": f"on {_names([c.device for c in cases])}",
+        "layout": f"on {_names([c.layout for c in cases])} inputs",
+        "training": "in training" if case.training else "in evaluation",
+        "grad": "with gradients on" if case.grad else "with gradients off",
+        "call": f"on call {_names([str(c.call) for c in cases])}",
+        "seed": "with other seeds",
+    }
+    if case.varied == "dtype" and case.dtype.startswith("inputs:"):
+        return f"on {_names([c.dtype.removeprefix('inputs:') for c in cases])} inputs"
+    return phrases.get(case.varied, f"where {case.varied} change together")
+
+
+def _names(names: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    others = len(distinct) - MOST_PARTS
+    return formats.joined(distinct[:MOST_PARTS] + ([f"{others} other"] if others > 0 else []))
+
+
+def so_far(cells: Sequence[Cell]) -> str:
+    """A run in progress: which modes agree up to now, which do not."""
+    run = [(mode, outcome) for mode, _, outcome in cells if outcome != NOT_RUN]
+    if not run:
+        return "The model is being loaded and exported."
+    wrong, fine = [], []
+    for mode in dict.fromkeys(mode for mode, _ in run):
+        outcomes = [outcome for name, outcome in run if name == mode]
+        bad = sum(outcome not in GOOD for outcome in outcomes)
+        if bad:
+            wrong.append((mode, bad, len(outcomes)))
+        else:
+            fine.append((mode, len(outcomes)))
+    parts = [f"{mode} fails in {bad} of {n}" for mode, bad, n in sorted(wrong, key=lambda item: -item[1])[:MOST_PARTS]]
+    if fine and not wrong:
+        n = sum(count for _, count in fine)
+        who = fine[0][0] if len(fine) == 1 else formats.joined([mode for mode, _ in fine[:MOST_PARTS]])
+        return f"{who} {'agrees' if len(fine) == 1 else 'agree'} with eager in all {formats.counted(n, 'case')} so far."
+    if fine:
+        parts.append(
+            f"{formats.joined([mode for mode, _ in fine[:MOST_PARTS]])} {'agrees' if len(fine) == 1 else 'agree'} so far"
+        )
+    return f"{'; '.join(parts)}."
+
+
+def why(causes: Sequence[Cause], outcome: str, detail: str) -> str:
+    """The best explained cause, or that there is nothing to explain, or that nothing known explains it."""
+    if outcome == "identical":
+        return "Nothing to explain: this case gives the same bits."
+    if outcome == "within_noise":
+        return f"Nothing is wrong: {_lowered([detail], 'the difference is rounding')}"
+    if outcome == NOT_RUN:
+        return "This case has not run."
+    for cause in causes:
+        if cause.cause != "unknown" and cause.message:
+            return cause.message if cause.message.endswith(".") else f"{cause.message}."
+    return detail or "The difference is real, and nothing known explains it."
+
+
+def elements(facts: OutputFacts) -> str:
+    """How many elements of an output are off, and by how much at most."""
+    total = formats.counted(facts.elements, "element")
+    if facts.elements == 0:
+        return "Nothing to compare: the output has no elements."
+    if facts.identical:
+        return f"All {total} are equal, bit for bit."
+    broken = facts.nan_disagree + facts.inf_disagree
+    if broken:
+        return f"{formats.count(broken)} of {total} are NaN or infinite on one side only.{_flips(facts)}"
+    if facts.over_plain == 0:
+        return f"None of {total} differs by more than {formats.power(-5)}; the largest |Δ| is {formats.delta(facts.max_abs)}.{_flips(facts)}"
+    verb = "differs" if facts.over_plain == 1 else "differ"
+    return (
+        f"{formats.count(facts.over_plain)} of {total} {verb} by more than {formats.power(-5)}, "
+        f"at most by {formats.delta(facts.max_abs)}.{_flips(facts)}"
+    )
+
+
+def _flips(facts: OutputFacts) -> str:
+    if not facts.argmax_flips or not facts.argmax_rows:
+        return ""
+    return f" The predicted class changes in {formats.count(facts.argmax_flips)} of {formats.counted(facts.argmax_rows, 'row')}."
+
+
+def plain_rule(facts: OutputFacts) -> str:
+    """The rule that every learner meets first, on one output: max |Δ| < 10⁻⁵ and the same predicted class."""
+    broken = facts.nan_disagree + facts.inf_disagree
+    small = facts.max_abs < PLAIN_TOLERANCE and not broken
+    first = (
+        f"max |Δ| {formats.delta(facts.max_abs)} {'<' if small else '≥'} {formats.power(-5)}"
+        if not broken
+        else "NaN or ∞ on one side"
+    )
+    if not facts.argmax_rows:
+        return f"Plain rule {'holds' if small else 'fails'}: {first}."
+    same = facts.argmax_rows - (facts.argmax_flips or 0)
+    holds = small and same == facts.argmax_rows
+    return f"Plain rule {'holds' if holds else 'fails'}: {first}, same class in {formats.count(same)} of {formats.counted(facts.argmax_rows, 'row')}."
+
+
+def faster(mode: str, *, mode_s: float, eager_s: float, speed_up: SpeedUp, claimed: bool, warmup: int = 0) -> str:
+    """How the medians compare, and whether the difference is more than eager shows against itself."""
+    after = f", after {formats.counted(warmup, 'warm-up call')}" if warmup else ""
+    times = f"{mode} answers in {formats.duration(mode_s)}, eager in {formats.duration(eager_s)}"
+    if not claimed:
+        return f"{times}: {formats.ratio(*speed_up)}, no more than eager differs from itself{after}."
+    return f"{times}: {formats.ratio(*speed_up)} as fast{after}."
+
+
+def progress(*, done: int, planned: int, current: str = "", left_s: float | None = None) -> str:
+    """One line for a run in progress: done of all, what runs now, time left."""
+    parts = [f"{formats.count(done)} of {formats.counted(planned, 'case')}"]
+    parts += [current] if current else []
+    parts += [f"about {formats.waiting(left_s)} left"] if left_s is not None else []
+    return " · ".join(parts)
+
+
+def cancelled(*, done: int, planned: int) -> str:
+    """What a run that was stopped has and lacks."""
+    return f"{formats.count(done)} of {formats.counted(planned, 'case')} ran; no verdict for modes that did not finish."
+
+
+def plan(cases: int, modes: int, seconds: float | None = None) -> str:
+    """What Run would do: cases, modes and the time it will take."""
+    time = f", about {formats.waiting(seconds)}" if seconds is not None else ""
+    each = "" if modes == 1 else f" for each of {formats.counted(modes, 'mode')}"
+    return f"{formats.counted(cases, 'planned case')}{each}{time}."
