@@ -1,0 +1,122 @@
+"""Runs are kept as they arrive and come back as they were."""
+
+import multiprocessing
+import sqlite3
+
+import pytest
+
+from tsdash import plan
+from tsdash.errors import OptionError
+from tsdash.spec import Case, CaseResult, Cause, Description, ErrorFacts, Export, Latency, ModelSource, RunSpec, Side, Sweep
+from tsdash.store import SCHEMA_VERSION, Store
+
+SPEC = RunSpec(model=ModelSource(name="m", kind="file", filename="m.py", text="'\ud800'"), modes=("trace",), cases=plan.cases(Sweep(dims={"n": (1, 2, 3)}), {"n": 1}))
+SIDE = Side(ended="returned")
+
+
+def result(case: Case) -> CaseResult:
+    return CaseResult(case=case, mode="trace", eager=SIDE, exported=SIDE)
+
+
+@pytest.fixture
+def store(tsdash_home):
+    return Store()
+
+
+def test_a_run_comes_back_with_all_that_was_told(store, tmp_path):
+    run = store.create(SPEC, {"effort": "quick"}, {"torch": "2"})
+    description = Description(parameters=1, dims={"n": 1}, inputs=(), training=False)
+    artefact = tmp_path / "a.pt"
+    artefact.write_bytes(b"artefact")
+    store.begin(run)
+    store.describe(run, description)
+    store.add_export(run, Export(mode="trace", seconds=1.0), artefact)
+    store.add_case(run, result(SPEC.cases[0]), {"output": {"shape": [1]}})
+    store.add_latency(run, Latency(case=SPEC.cases[0], arms=()))
+    store.add_causes(run, "trace", (Cause(cause="unknown", line=3),))
+    store.end(run, "done")
+    record = store.load(run)
+    assert (record.state, record.spec, record.description, record.sweep, record.environment) == ("done", SPEC, description, {"effort": "quick"}, {"torch": "2"})
+    assert record.results == (result(SPEC.cases[0]),)
+    assert (record.exports["trace"].seconds, record.causes["trace"][0].line, len(record.latencies)) == (1.0, 3, 1)
+    assert store.views(run, "trace", "c1") == {"output": {"shape": [1]}}
+    assert store.artefact(run, "trace").read_bytes() == b"artefact"
+
+
+def test_cases_come_back_in_the_order_of_the_sweep(store):
+    """However they arrived."""
+    run = store.create(SPEC, {}, {})
+    for case in reversed(SPEC.cases):
+        store.add_case(run, result(case), {})
+    assert [found.case.id for found in store.load(run).results] == ["c1", "c2", "c3"]
+
+
+def test_a_case_told_twice_is_kept_once(store):
+    run = store.create(SPEC, {}, {})
+    store.add_case(run, result(SPEC.cases[0]), {})
+    store.add_case(run, result(SPEC.cases[0]), {})
+    assert store.progress(run)[1] == 1
+
+
+def test_the_newest_run_is_listed_first(store):
+    first, second = store.create(SPEC, {}, {}), store.create(SPEC, {}, {})
+    assert [(run.id, run.model, run.cases) for run in store.runs()] == [(second, "m", 3), (first, "m", 3)]
+
+
+def test_deleting_a_run_deletes_all_of_it_and_its_artefact(store, tmp_path):
+    run = store.create(SPEC, {}, {})
+    (tmp_path / "a.pt").write_bytes(b"x")
+    store.add_export(run, Export(mode="trace", seconds=1.0), tmp_path / "a.pt")
+    store.add_case(run, result(SPEC.cases[0]), {"output": {}})
+    kept = store.artefact(run, "trace")
+    store.delete(run)
+    assert not kept.exists()
+    connection = sqlite3.connect(store.folder / "runs.sqlite")
+    assert [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("runs", "exports", "cases", "views")] == [0, 0, 0, 0]
+
+
+def test_an_artefact_that_two_runs_share_outlives_one_of_them(store, tmp_path):
+    (tmp_path / "a.pt").write_bytes(b"x")
+    runs = [store.create(SPEC, {}, {}) for _ in range(2)]
+    for run in runs:
+        store.add_export(run, Export(mode="trace", seconds=1.0), tmp_path / "a.pt")
+    store.delete(runs[0])
+    assert store.artefact(runs[1], "trace").exists()
+
+
+@pytest.mark.parametrize("action", ["load", "delete", "progress"])
+def test_a_run_that_is_not_there_is_said_so(store, action):
+    with pytest.raises(OptionError, match="no run 99"):
+        getattr(store, action)(99)
+
+
+def test_a_store_of_a_newer_version_is_left_alone(store):
+    with sqlite3.connect(store.folder / "runs.sqlite") as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(OptionError, match="newer tsdash"):
+        Store()
+
+
+def test_failures_keep_their_words(store):
+    run = store.create(SPEC, {}, {})
+    store.end(run, "failed", ErrorFacts(type="ModelError", message="no", line=3))
+    assert store.load(run).failure.line == 3
+
+
+def _write_and_die(folder, run):
+    import os
+    from pathlib import Path
+
+    writer = Store(Path(folder))
+    for case in SPEC.cases[:2]:
+        writer.add_case(run, result(case), {})
+    os.kill(os.getpid(), 9)
+
+
+def test_what_was_acknowledged_survives_the_death_of_the_writer(store):
+    """kill -9 right after two cases: both are there."""
+    run = store.create(SPEC, {}, {})
+    writer = multiprocessing.get_context("spawn").Process(target=_write_and_die, args=(str(store.folder), run))
+    writer.start()
+    writer.join(30)
+    assert (writer.exitcode, [found.case.id for found in store.load(run).results]) == (-9, ["c1", "c2"])

@@ -1,0 +1,109 @@
+"""Stored runs → tidy DataFrames: one row a case, a sample, an element. Judged anew each time, so a tolerance re-colours all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from tsdash import findings, plan
+from tsdash.judge import NOT_RUN, Tolerance, judge, plain_rule
+from tsdash.spec import Case, CaseResult, Latency, OutputFacts, RunSpec
+from tsdash.store import Record
+
+CASE_COLUMNS = ("mode", "case", "varied", "label", "outcome", "detail", "hover", "max_abs", "plain_rule")
+
+
+def outcomes(record: Record, tolerance: Tolerance | None = None) -> pd.DataFrame:
+    """Every planned (mode, case) of a run, one row each, grouped by what was varied; `not_run` until its result is there.
+
+    Columns: CASE_COLUMNS. `label` is the short tick, `hover` the sentences for a pointer.
+    """
+    return _outcomes(record.spec, {(result.mode, result.case.id): result for result in record.results}, tolerance)
+
+
+def planned(spec: RunSpec) -> pd.DataFrame:
+    """The same table for a run that has not begun."""
+    return _outcomes(spec, {}, None)
+
+
+def _outcomes(spec: RunSpec, results: dict[tuple[str, str], CaseResult], tolerance: Tolerance | None) -> pd.DataFrame:
+    rows = [_row(mode, case, spec.cases[0], results.get((mode, case.id)), tolerance) for mode in spec.modes for case in spec.cases]
+    return pd.DataFrame(rows, columns=list(CASE_COLUMNS))
+
+
+def _row(mode: str, case: Case, base: Case, result: CaseResult | None, tolerance: Tolerance | None) -> dict[str, Any]:
+    outcome, detail = (NOT_RUN, "Not run yet.") if result is None else (lambda j: (j.outcome, j.detail))(judge(result, tolerance))
+    words = plan.describe(case, base)
+    return {
+        "mode": mode,
+        "case": case.id,
+        "varied": case.varied,
+        "label": label(case, base),
+        "outcome": outcome,
+        "detail": detail,
+        "hover": f"{case.id}: {words}\n{detail}",
+        "max_abs": max_abs(result),
+        "plain_rule": None if result is None else plain_rule(result),
+    }
+
+
+def label(case: Case, base: Case) -> str:
+    """The shortest text that tells a case from the others of its group."""
+    if case.varied in case.dims:
+        return str(case.dims[case.varied])
+    if case.varied == "base":
+        return "·".join(str(size) for size in case.dims.values()) or "base"
+    if case.varied == "all dims":
+        return "·".join(str(size) for size in case.dims.values())
+    words = {"values": case.values, "dtype": case.dtype, "device": case.device, "layout": case.layout, "call": str(case.call), "seed": str(case.seed)}
+    words |= {"training": "train" if case.training else "eval", "grad": "grad"}
+    return words.get(case.varied) or plan.describe(case, base)
+
+
+def max_abs(result: CaseResult | None) -> float | None:
+    """The largest |Δ| of all outputs of a case; None where nothing was compared."""
+    return max((facts.max_abs for facts in result.outputs), default=None) if result is not None else None
+
+
+def cells(record: Record, tolerance: Tolerance | None = None) -> list[findings.Cell]:
+    """(mode, case, outcome) of every planned cell, for the sentences that sum a run up."""
+    results = {(result.mode, result.case.id): result for result in record.results}
+    found = []
+    for mode in record.spec.modes:
+        for case in record.spec.cases:
+            result = results.get((mode, case.id))
+            found.append((mode, case, NOT_RUN if result is None else judge(result, tolerance).outcome))
+    return found
+
+
+def worst_elements(facts: OutputFacts) -> pd.DataFrame:
+    """The elements that differ most: index, eager, exported, Δ."""
+    rows = [(", ".join(map(str, element.index)), element.expected, element.actual, element.delta) for element in facts.worst]
+    return pd.DataFrame(rows, columns=["index", "eager", "exported", "delta"])
+
+
+def cases(record: Record) -> pd.DataFrame:
+    """Every case with its choices and the facts of its worst output, for CSV and Parquet."""
+    rows = []
+    for result in record.results:
+        judgement = judge(result)
+        worst = max(result.outputs, key=lambda facts: facts.max_abs, default=None)
+        facts = {} if worst is None else {name: getattr(worst, name) for name in ("path", "max_abs", "mean_abs", "l2", "max_rel", "one_minus_cosine", "max_ulp", "over_plain", "nan_disagree", "inf_disagree", "argmax_flips")}
+        case = result.case
+        choices = {name: getattr(case, name) for name in ("values", "dtype", "device", "layout", "training", "grad", "call", "seed", "varied")}
+        rows.append({"run": record.id, "mode": result.mode, "case": case.id, **case.dims, **choices, "outcome": judgement.outcome, "detail": judgement.detail, "plain_rule": plain_rule(result), **facts})
+    return pd.DataFrame(rows)
+
+
+def samples(latencies: Sequence[Latency]) -> pd.DataFrame:
+    """Every timed call, warm-up included: case, arm, phase, number, seconds."""
+    rows = [
+        (latency.case.id, arm.name, phase, number, seconds)
+        for latency in latencies
+        for arm in latency.arms
+        for phase, series in (("warm-up", arm.warmup_s), ("steady", arm.samples_s))
+        for number, seconds in enumerate(series, 1)
+    ]
+    return pd.DataFrame(rows, columns=["case", "arm", "phase", "call", "seconds"])
