@@ -7,20 +7,17 @@ returns something that its format can save.
 from __future__ import annotations
 
 import copy
-import re
-import sys
 import time
 import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsdash import inputs
-from tsdash.spec import ErrorFacts, Export, ExportWarning
-from tsdash.tracebacks import SourceMap, clean_text, user_error, user_positions
+from tsdash import complaints, inputs
+from tsdash.spec import Export, ExportWarning
+from tsdash.tracebacks import SourceMap
 
 if TYPE_CHECKING:
     import torch
@@ -31,10 +28,6 @@ Dynamic = Mapping[
 Make = Callable[["torch.nn.Module", tuple[Any, ...], dict[str, Any], Dynamic], Any]
 
 TEXT_BYTES = 200_000  # of code and of graph that is kept, each
-MAX_WARNINGS = 200  # distinct ones that are kept; a loop can warn without end
-
-# The compiler and the trace check print graph nodes as "… # file:line:column" or with frames "file(line): function".
-_GRAPH_POSITION = re.compile(r"(?:# |^\s*)(/[^\n:(]+|[A-Za-z]:\\[^\n:(]+)(?::(\d+):\d+|\((\d+)\): )", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,31 +197,33 @@ def run(
 ) -> Export:
     """Export `model` in `mode` and save the artefact at `path`; whatever the model raises on the way becomes the error.
 
-    Works on copies of the model and of its inputs, with grad off as in the base case. `seconds` is the export alone.
+    Works on copies of the inputs and, where `own_copy` can make one, of the model; with grad off, as in the base case.
+    `seconds` is the export alone, without copying and saving.
     """
     import torch
 
     exporter = EXPORTERS[mode]
-    copied, (args, kwargs) = own_copy(model), inputs.nest(_clone, (args, kwargs))
+    copied, (args, kwargs) = own_copy(model) or model, inputs.nest(_clone, (args, kwargs))
     began, seconds = time.perf_counter(), None
-    with warnings_kept(sources) as kept, torch.no_grad():
+    with complaints.heard(sources) as heard, torch.no_grad():
         try:
             exported = exporter.make(copied, args, kwargs, dynamic)
             seconds = time.perf_counter() - began
             exporter.save(exported, path)
         except BaseException as exc:  # SystemExit and KeyboardInterrupt are the model's doing too
-            notes = _static_note(exporter, model, args, kwargs) if seconds is None and dynamic else ()
+            made = seconds is not None
             seconds = seconds or time.perf_counter() - began
-            error = _error(exc, sources)
-            return Export(mode=mode, seconds=seconds, warnings=(*kept(), *notes), error=error, ended="raised")
-    code, graph = _texts(exported)
+            error, warned = heard.error(exc), heard.warnings()
+            notes = () if made or not dynamic else _static_note(exporter, own_copy(model) or model, args, kwargs)
+            return Export(mode=mode, seconds=seconds, warnings=(*warned, *notes), error=error, ended="raised")
+    code, graph = (_cut(sources.rename(text)) for text in _texts(exported))
     return Export(
         mode=mode,
         seconds=seconds,
         artefact_bytes=path.stat().st_size,
-        warnings=kept(),
-        code=_cut(sources.rename(code)),
-        graph=_cut(sources.rename(graph)),
+        warnings=heard.warnings(),
+        code=code,
+        graph=graph,
     )
 
 
@@ -239,102 +234,20 @@ def mutable(loaded: Callable[..., Any]) -> bool:
     return mutation.mutable(loaded)
 
 
-def own_copy(model: torch.nn.Module) -> torch.nn.Module:
-    """A deep copy, or the model itself where a copy would not be the same model.
+def own_copy(model: torch.nn.Module) -> torch.nn.Module | None:
+    """A deep copy; None where a copy would not be the same model, and only building it again gives another one.
 
-    Closures keep pointing at the original's tensors, and locks, generators and non-leaf tensors cannot be copied.
+    Closures keep pointing at the original's modules, and locks, generators and non-leaf tensors cannot be copied.
     """
     for module in model.modules():
         for value in vars(module).values():
             for held in value.values() if isinstance(value, dict) else (value,):
                 if isinstance(held, types.FunctionType) and held.__closure__:
-                    return model
+                    return None
     try:
         return copy.deepcopy(model)
     except Exception:  # the user's classes decide what they raise
-        return model
-
-
-@contextmanager
-def warnings_kept(sources: SourceMap) -> Iterator[Callable[[], tuple[ExportWarning, ...]]]:
-    """Keep every distinct warning raised inside, each at the deepest line of the user's own on the stack, or where its text
-    says. What torch.jit says of its own deprecation is dropped. Yields a function that returns them."""
-    import torch
-
-    found: dict[ExportWarning, None] = {}
-    dropped = 0
-
-    def keep(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: object = None,
-        line: str | None = None,
-    ) -> None:
-        nonlocal dropped
-        text = str(message)
-        if issubclass(category, (DeprecationWarning, FutureWarning)) and text.startswith("`torch.jit."):
-            return
-        name, number = _user_line(sources) or _named_line(text, sources) or (None, None)
-        warning = ExportWarning(
-            message=clean_text(sources.rename(text)), file=name, line=number, category=category.__name__
-        )
-        if len(found) < MAX_WARNINGS or warning in found:
-            found[warning] = None
-        else:
-            dropped += 1
-
-    def kept() -> tuple[ExportWarning, ...]:
-        more = ExportWarning(message=f"{dropped} more warnings were not kept.", category="Note")
-        return (*found, more) if dropped else tuple(found)
-
-    always = torch.is_warn_always_enabled()
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = keep
-        torch.set_warn_always(True)  # else a warning of the C++ side comes once per process
-        try:
-            yield kept
-        finally:
-            torch.set_warn_always(always)
-
-
-def _user_line(sources: SourceMap) -> tuple[str, int] | None:
-    """File and line of the deepest frame on the present stack that is the user's."""
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None:
-        name = sources.name(frame.f_code.co_filename)
-        if name is not None:
-            return name, frame.f_lineno
-        frame = frame.f_back
-    return None
-
-
-def _named_line(text: str, sources: SourceMap) -> tuple[str, int] | None:
-    """The first position in the user's source that a text of the compiler or the trace check names."""
-    named = user_positions(text, sources)
-    if named:
-        return named[0]
-    for path, line, frame_line in _GRAPH_POSITION.findall(text):
-        name = sources.name(path)
-        if name is not None:
-            return name, int(line or frame_line)
-    return None
-
-
-def _error(exc: BaseException, sources: SourceMap) -> ErrorFacts:
-    from dataclasses import replace
-
-    facts = user_error(exc, sources)
-    if facts.file is None:
-        try:
-            named = _named_line(str(exc), sources)
-        except Exception:  # a __str__ of the user's
-            named = None
-        if named is not None:
-            facts = replace(facts, file=named[0], line=named[1])
-    return facts
+        return None
 
 
 def _static_note(
@@ -344,7 +257,7 @@ def _static_note(
     if not exporter.dynamic:
         return ()
     try:
-        exporter.make(own_copy(model), args, kwargs, {})
+        exporter.make(model, args, kwargs, {})
     except BaseException:  # see run
         return ()
     message = f"With every size fixed at the example's, {exporter.name} accepts this model: it is the moving sizes that it refuses."
