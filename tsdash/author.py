@@ -14,7 +14,7 @@ import torch
 from tsdash import exporters, inputs, tensorfile, tree
 from tsdash.calling import run, same_bits, seed_all
 from tsdash.models.loading import Loaded, load
-from tsdash.spec import GIVEN, Case, Description, ErrorFacts, ModelSource, Side, from_json, to_json
+from tsdash.spec import GIVEN, Case, CaseResult, Description, ErrorFacts, Export, ModelSource, Side, from_json, to_json
 from tsdash.state import fingerprint
 from tsdash.tracebacks import user_error
 
@@ -184,8 +184,9 @@ class Author:
             case = replace(case, dims=inputs.export_dims(self.loaded, case.dims, lambda args, kwargs: run(model, args, kwargs, case)))
             dynamic = inputs.moving_axes(self.loaded, case.dims)
         args, kwargs = inputs.build(self.loaded, case)
+        assert self._pristine is not None
         seed_all(case.seed)
-        return exporters.run(mode, self._fresh(), args, kwargs, dynamic=dynamic, path=Path(request["artefact"]), loaded=self.loaded)
+        return exporters.run(mode, self._pristine, args, kwargs, dynamic=dynamic, path=Path(request["artefact"]), sources=self.loaded.sources)
 
     def _time(self, request: dict[str, Any]) -> Any:
         """Interleave eager, eager again and every artefact on the inputs of one case."""
@@ -201,10 +202,23 @@ class Author:
         with torch.set_grad_enabled(case.grad):
             return timing.measure(arms, case=case, budget_s=float(request["budget_s"]), seed=case.seed)
 
-    def _diagnose(self, request: dict[str, Any]) -> Any:
-        from tsdash import diagnose
+    def _diagnose(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Why the mode fails in the given cases: its causes, best explained first."""
+        from tsdash.diagnose.diagnosis import diagnose
+        from tsdash.diagnose.subject import Subject
 
-        return diagnose.answer(self.loaded, request)
+        loaded = self.loaded
+        subject = Subject(
+            loaded=loaded,
+            mode=request["mode"],
+            base=from_json(Case, request["case"]),
+            export=from_json(Export, request["export"]),
+            failures=tuple(from_json(CaseResult, failure) for failure in request["failures"]),
+            folder=self._folder,
+            artefact=None if request["artefact"] is None else Path(request["artefact"]),
+            build_inputs=lambda case: inputs.build(loaded, case),
+        )
+        return {"causes": diagnose(subject)}
 
 
 def _bound(model: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], object]:

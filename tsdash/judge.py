@@ -154,7 +154,7 @@ def verdict(results: Sequence[CaseResult], *, description: Description | None = 
     judged = [(result, judgement) for result, judgement in judged if judgement.outcome != NOT_RUN]
     counts = Counter(judgement.outcome for _, judgement in judged)
     outcome = max(counts, key=OUTCOMES.index, default=NOT_RUN)
-    fatal = [(result, judgement) for result, judgement in judged if _counts_against(result, judgement)]
+    fatal = [(result, judgement) for result, judgement in judged if counts_against(result, judgement)]
     doubts = _doubts(judged, description, planned)
     if _eagers_own_fault(judged, description):
         return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
@@ -178,7 +178,7 @@ def _base_raises(judged: Sequence[tuple[CaseResult, Judgement]]) -> ErrorFacts |
     return next((r.eager.error for r, j in judged if j.outcome == "export_error" and r.eager.ended == "raised"), None)
 
 
-def _counts_against(result: CaseResult, judgement: Judgement) -> bool:
+def counts_against(result: CaseResult, judgement: Judgement) -> bool:
     """Whether this case alone forbids shipping: it went wrong, and on the export's side."""
     if judgement.outcome in ("identical", "within_noise"):
         return False

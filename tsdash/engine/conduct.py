@@ -15,6 +15,7 @@ from tsdash.engine.nursery import Nursery, Worker, WorkerLost
 from tsdash.engine.references import Reference, References, loaded_author, raise_fault
 from tsdash.errors import ModelError
 from tsdash.exporters import EXPORTERS
+from tsdash.judge import counts_against, judge
 from tsdash.spec import (
     Case,
     CaseResult,
@@ -33,6 +34,7 @@ from tsdash.spec import (
 
 LATENCY_BUDGET_S = 3.0
 DIAGNOSE_LIMIT_S = 60.0
+MOST_EXPLAINED = 64  # failing cases that a diagnosis looks at
 
 
 class Sink(Protocol):
@@ -102,15 +104,19 @@ class _Run:
             export, sources, artefact = await self._export(mode)
             self._sink.exported(export, artefact)
             sweep = _Sweep(self._spec, self._nursery, self._references, mode, artefact, sources, self._folder / f"clean-{mode}")
-            failures = []
+            results = []
             try:
                 for case, following in zip(self._spec.cases, (*self._spec.cases[1:], None), strict=True):
                     self._sink.doing(mode, case.id)
                     result, views = await sweep.case(case, export, following)
                     self._sink.judged(result, views)
-                    failures.append(result)
+                    results.append(result)
             finally:
                 await sweep.close()
+            failures = tuple(result for result in results if counts_against(result, judge(result)))
+            if failures:
+                self._sink.doing(mode, "diagnosing")
+                self._sink.explained(mode, await self._diagnose(export, failures, artefact))
 
     async def _export(self, mode: str) -> tuple[Export, Any, Path | None]:
         """Export in a fresh author worker: what TorchScript compiles depends on what the process compiled before."""
@@ -135,6 +141,27 @@ class _Run:
             return export, sources, None
         self._artefacts[mode] = str(artefact)
         return export, sources, artefact
+
+    async def _diagnose(self, export: Export, failures: tuple[CaseResult, ...], artefact: Path | None) -> tuple[Cause, ...]:
+        """The causes of `failures`, found in a fresh author worker: explaining runs the user's code again and again."""
+        worker: Worker | None = None
+        try:
+            worker, _ = await loaded_author(self._nursery, self._spec, self._folder / f"diagnosis-{export.mode}")
+            request = {
+                "do": "diagnose",
+                "mode": export.mode,
+                "case": to_json(self._spec.cases[0]),
+                "export": to_json(export),
+                "failures": to_json(failures[:MOST_EXPLAINED]),
+                "artefact": None if artefact is None else str(artefact),
+            }
+            answer = raise_fault(await worker.call(request, DIAGNOSE_LIMIT_S))["ok"]
+            return tuple(from_json(Cause, cause) for cause in answer["causes"])
+        except (WorkerLost, ModelError) as error:
+            return (Cause(cause="unknown", message=f"The search for the cause did not finish: {error}"),)
+        finally:
+            if worker is not None:
+                await worker.kill()
 
     async def _latency(self) -> None:
         """Time every mode beside eager on the base case, in one process."""
