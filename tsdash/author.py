@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from tsdash import exporters, inputs, tensorfile, tree
-from tsdash.calling import run, same_bits, seed_all
+from tsdash.calling import run, same_bits
 from tsdash.models.loading import Loaded, load
+from tsdash.seeds import seed_all
 from tsdash.spec import GIVEN, Case, CaseResult, Description, ErrorFacts, Export, ModelSource, Side, from_json, to_json
 from tsdash.state import fingerprint
 from tsdash.tracebacks import user_error

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import random
 import time
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 from tsdash.inputs import nest
+from tsdash.seeds import seed_all
 from tsdash.spec import Case
-
-
-def seed_all(seed: int) -> None:
-    """Seed torch, Python's random and numpy's global generator."""
-    torch.manual_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
 
 
 def run(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], case: Case) -> tuple[Any, float]:

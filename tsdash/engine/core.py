@@ -11,6 +11,7 @@ import concurrent.futures
 import contextlib
 import os
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Late
 from tsdash.store import Store
 
 START_S = 60.0
+TELL_EVERY_S = 0.2  # what a run is doing; its results are told at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +126,7 @@ class _StoreSink:
     def __init__(self, store: Store, run: int) -> None:
         self._store = store
         self._run = run
+        self._tell_at = 0.0
 
     def described(self, description: Description) -> None:
         self._store.describe(self._run, description)
@@ -141,4 +144,6 @@ class _StoreSink:
         self._store.add_causes(self._run, mode, causes)
 
     def doing(self, mode: str, case: str) -> None:
-        self._store.doing(self._run, mode, case)
+        if time.monotonic() >= self._tell_at:
+            self._store.doing(self._run, mode, case)
+            self._tell_at = time.monotonic() + TELL_EVERY_S

@@ -10,7 +10,6 @@ import importlib.util
 import inspect
 import io
 import linecache
-import random
 import re
 import sys
 import tokenize
@@ -21,11 +20,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 
 from tsdash import errors
 from tsdash.models import entry_points, files, torchvision
+from tsdash.seeds import seed_all
 from tsdash.spec import ModelSource
 from tsdash.tracebacks import SourceMap, message_of, type_name, user_error
 
@@ -140,13 +139,6 @@ def load(source: ModelSource, folder: Path) -> Loaded:
         # Compiled here: the loader would write a __pycache__, and take a stale one for a file saved again in the same second.
         exec(compile(source.text, str(path), "exec", dont_inherit=True), module.__dict__)
     return dataclasses.replace(loaded, dims=_dims(loaded), description=inspect.getdoc(module) or "")
-
-
-def seed_all(seed: int) -> None:
-    """Seed torch, Python's random and numpy's global generator."""
-    torch.manual_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
 
 
 @contextmanager
