@@ -43,8 +43,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     package = tmp_path / "project" / "nets_of_test"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-        "raise RuntimeError('imported while looking for it') if not __debug__ else None"
-    )
     (package / "scale.py").write_text(NETS)
     (package / "lone.py").write_text(NETS.replace("def make_inputs", "def other"))
     monkeypatch.chdir(package.parent)
