@@ -1,0 +1,398 @@
+"""Runs of the failing model, as often as the evidence needs them: eager and exported, plain, recorded or with values forced.
+
+Every run starts from the same model, inputs, seeds and Python globals, so that two runs differ only in what was changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+import sys
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import FrameType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from tsdash import calling, exporters, inputs, nodes, spec
+from tsdash.diagnose import recorder
+from tsdash.diagnose.recorder import Forced, Log, Recorder
+from tsdash.diagnose.sites import Instrumentation
+from tsdash.diagnose.subject import Subject
+
+RUN_S = 3.0  # one recorded or forced run: forcing a loop condition can make it endless
+_LIBRARY_SKIPPED = ("/tsdash/", "/numpy/", "/torch/nn/modules/module.py")  # decides nothing about the model
+_OF_TORCH = ("/torch/nn/", "/torch/functional.py")  # of torch itself only what computes
+_RESTORED = (bool, int, float, complex, str, bytes, type(None), list, dict, set, deque, torch.Tensor, np.ndarray, random.Random, np.random.Generator)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a run ended: a value or an error."""
+
+    value: Any = None
+    error: BaseException | None = None
+
+    @property
+    def returned(self) -> bool:
+        return self.error is None
+
+
+class Laboratory:
+    """One failing (model, mode) and the runs made of it."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.loaded = subject.loaded
+        self.base = subject.base
+        self.deadline = subject.began + subject.deadline_s
+        self.notes: list[str] = []
+        self._globals = PythonState(self._own_modules())
+        self._pristine: torch.nn.Module | None = None
+        self._logs: dict[str, tuple[Log, Result]] = {}
+        self._exported: dict[str, Result] = {}
+        self._plain: dict[str, Result] = {}
+
+    @property
+    def tracing(self) -> bool:
+        return self.subject.mode.startswith("trace")
+
+    @property
+    def scripting(self) -> bool:
+        return self.subject.mode.startswith("script")
+
+    def in_time(self, share: float = 1.0) -> bool:
+        """Whether less than this share of the time for the whole diagnosis is used up."""
+        return time.monotonic() < self.subject.began + share * self.subject.deadline_s
+
+    # what runs are made of
+
+    def model(self, case: spec.Case | None = None) -> torch.nn.Module:
+        """A fresh model in the state that the case asks for."""
+        self._globals.restore()
+        if self._pristine is None:
+            self._pristine = self.loaded.build()
+        try:
+            model = exporters.own_copy(self._pristine)
+            if model is self._pristine:
+                model = self.loaded.build()
+        except Exception:  # the user's classes decide what copying them raises
+            model = self.loaded.build()
+        case = case or self.base
+        scope, dtype = inputs.parse_dtype(case.dtype)
+        if scope == "all" and dtype != spec.GIVEN:
+            model = model.to(getattr(torch, dtype))
+        if case.device != "cpu":
+            model = model.to(case.device)
+        if case.training is not None:
+            model.train(case.training)
+        return model
+
+    def inputs(self, case: spec.Case) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if self.subject.build_inputs is not None:
+            return self.subject.build_inputs(case)
+        return inputs.build(self.loaded, case)
+
+    # runs
+
+    def eager(self, case: spec.Case) -> Result:
+        """Eager's plain result of the case."""
+        key = repr(case)
+        if key not in self._plain:
+            self._plain[key] = self._run(self.model(case), case)
+        return self._plain[key]
+
+    def exported(self, case: spec.Case) -> Result | None:
+        """The saved export's result of the case; None where there is no export that may be run in this process."""
+        key = repr(case)
+        if key not in self._exported:
+            path = self.artefact
+            if path is None or self._kills(case):
+                return None
+            with quiet():
+                loaded = exporters.EXPORTERS[self.subject.mode].load(path, case.device)
+            scope, dtype = inputs.parse_dtype(case.dtype)
+            if scope == "all" and dtype != spec.GIVEN:
+                loaded = loaded.to(getattr(torch, dtype))  # type: ignore[attr-defined]
+            if case.training is not None and hasattr(loaded, "train"):
+                try:
+                    loaded.train(case.training)
+                except NotImplementedError:  # torch.export's programs have one mode
+                    pass
+            self._exported[key] = self._run(loaded, case)
+        return self._exported[key]
+
+    def recorded(self, case: spec.Case) -> tuple[Log, Result]:
+        """Eager at the case with every site of the user's source reporting."""
+        key = repr(case)
+        if key not in self._logs:
+            digests = recorder.constant_sites(self.trace_log) if self.tracing else frozenset()
+            self._logs[key] = self.observe(case, digests=digests)
+        return self._logs[key]
+
+    def observe(self, case: spec.Case, *, forced: Mapping[int, Forced] | None = None, digests: frozenset[int] = frozenset(), model: torch.nn.Module | None = None) -> tuple[Log, Result]:
+        """Eager at the case, recorded, with the values of some sites forced."""
+        observer = self._recorder(forced=forced, digests=digests)
+        model = model or self.model(case)
+        return observer.log, self._run(model, case, observer)
+
+    @cached_property
+    def trace_log(self) -> Log:
+        """What every site of the user's source gave while the model was traced at the base."""
+        observer = self._recorder(tracing=True)
+        args, kwargs = self.inputs(self.base)
+        model = self.model()
+        with quiet(), torch.no_grad():
+            calling.seed_all(self.base.seed)
+            with contextlib.suppress(Exception), recorder.reporting(self.functions, self.instrumentation, observer):
+                trace(model, args, kwargs)  # what cannot be traced to the end is recorded up to there
+        return observer.log
+
+    def _recorder(self, **options: Any) -> Recorder:
+        now = time.monotonic()
+        return Recorder(self.instrumentation.sites, deadline=now + RUN_S / 2, stop_at=now + RUN_S, own_paths=frozenset(self.own_paths), **options)
+
+    def _run(self, model: Any, case: spec.Case, observer: Recorder | None = None) -> Result:
+        try:
+            args, kwargs = self.inputs(case)
+            if observer is None:
+                return Result(value=calling.run(model, args, kwargs, case)[0])
+            return Result(value=self._observed(model, args, kwargs, case, observer))
+        except Exception as error:
+            return Result(error=error)
+        except (SystemExit, KeyboardInterrupt, recorder.Stopped) as error:  # the model's doing too
+            return Result(error=error)
+
+    def _observed(self, model: Any, args: Any, kwargs: Any, case: spec.Case, observer: Recorder) -> Any:
+        with quiet(), torch.set_grad_enabled(case.grad):
+            calling.seed_all(case.seed)
+            for _ in range(case.call - 1):
+                call_args, call_kwargs = inputs.nest(calling.copy_tensor, (args, kwargs))
+                model(*call_args, **call_kwargs)
+            call_args, call_kwargs = inputs.nest(calling.copy_tensor, (args, kwargs))
+            with recorder.reporting(self.functions, self.instrumentation, observer):
+                return model(*call_args, **call_kwargs)
+
+    # source
+
+    @cached_property
+    def code_run(self) -> dict[str, frozenset[int]]:
+        """The Python code that runs in eager at the base: files, in the order of first use, and the first lines of functions."""
+        found: dict[str, set[int]] = {str(self.loaded.path): set()}
+
+        def note(frame: FrameType, event: str, arg: object) -> None:
+            if event == "call":
+                found.setdefault(frame.f_code.co_filename, set()).add(frame.f_code.co_firstlineno)
+
+        model = self.model()
+        sys.setprofile(note)
+        try:
+            self._run(model, self.base)
+        finally:
+            sys.setprofile(None)
+        return {path: frozenset(lines) for path, lines in found.items()}
+
+    @cached_property
+    def own_paths(self) -> tuple[str, ...]:
+        return tuple(path for path in self.code_run if self.loaded.sources.name(path) is not None)
+
+    @cached_property
+    def instrumentation(self) -> Instrumentation:
+        found = Instrumentation()
+        for path in self.own_paths:
+            self._instrument(found, path, own=True)
+        return found
+
+    def instrument_libraries(self) -> bool:
+        """Let the decisions of libraries report as well: torch.nn and packages beside torch. False where there are none."""
+        known = set(self.instrumentation.trees)
+        for path in self.code_run:
+            if path not in known and _decides(path):
+                self._instrument(self.instrumentation, path, own=False)
+        if set(self.instrumentation.trees) == known:
+            return False
+        for name in ("functions", "trace_log"):
+            self.__dict__.pop(name, None)
+        self._logs.clear()
+        return True
+
+    def _instrument(self, found: Instrumentation, path: str, *, own: bool) -> None:
+        try:
+            text = self.loaded.source.text if path == str(self.loaded.path) else Path(path).read_text("utf-8")
+            found.add(text, path, own=own, lines=None if own else self.code_run[path])
+        except (OSError, SyntaxError, ValueError, RecursionError) as error:
+            self.notes.append(f"{path} could not be instrumented: {error}")
+
+    @cached_property
+    def functions(self) -> list[FunctionType]:
+        return recorder.live_functions(self.instrumentation)
+
+    def name(self, path: str) -> str | None:
+        """What the user calls the file at `path`."""
+        return self.loaded.sources.name(path)
+
+    def _own_modules(self) -> list[ModuleType]:
+        found = [module for module in list(sys.modules.values()) if isinstance(getattr(module, "__file__", None), str)]
+        return [module for module in found if self.loaded.sources.name(str(module.__file__)) is not None]
+
+    # the export
+
+    @cached_property
+    def artefact(self) -> Path | None:
+        """The saved export; made again where the run's own one is not at hand. None where exporting fails."""
+        given = self.subject.artefact
+        if given is not None and given.exists():
+            return given
+        export = self.export(self.base)
+        return None if export is None or export.error is not None else self._path("artefact")
+
+    def export(self, case: spec.Case, name: str = "artefact") -> spec.Export | None:
+        """Export at the case, in the subject's own mode, and save it."""
+        if self.subject.export.ended in ("timeout", "crash"):
+            return None
+        args, kwargs = self.inputs(case)
+        model = self.model(case)
+        dynamic = inputs.moving_axes(self.loaded, case.dims) if exporters.EXPORTERS[self.subject.mode].dynamic else {}
+        calling.seed_all(case.seed)
+        return exporters.run(self.subject.mode, model, args, kwargs, dynamic=dynamic, path=self._path(name), sources=self.loaded.sources)
+
+    def unchecked(self) -> Laboratory:
+        """The same laboratory for a trace made without torch's own check, which refuses some traces that it could make."""
+        path = self._path("unchecked")
+        args, kwargs = self.inputs(self.base)
+        model = self.model()
+        with quiet(), torch.no_grad():
+            calling.seed_all(self.base.seed)
+            trace(model, args, kwargs).save(str(path))
+        return Laboratory(replace(self.subject, artefact=path))
+
+    def _path(self, name: str) -> Path:
+        return self.subject.folder / f"diagnosis_{name}{exporters.EXPORTERS[self.subject.mode].suffix}"
+
+    def _kills(self, case: spec.Case) -> bool:
+        """Whether the export is known to kill or hang its process at this case, or at one that may be like it."""
+        ended = [(result.case, result.exported.ended) for result in self.subject.failures]
+        return any(how in ("timeout", "crash") for other, how in ended if other == case) or sum(how in ("timeout", "crash") for _, how in ended) > len(ended) / 2
+
+
+def _decides(path: str) -> bool:
+    """Whether a library's file may decide something about the model."""
+    if "-packages/" not in path or any(part in path for part in _LIBRARY_SKIPPED):
+        return False
+    return "/torch/" not in path or any(part in path for part in _OF_TORCH)
+
+
+class PythonState:
+    """The Python values that the user's modules and classes hold, so that one run's changes do not reach the next."""
+
+    def __init__(self, modules: list[ModuleType]) -> None:
+        self._kept: list[tuple[dict[str, Any] | type, dict[str, Any]]] = []
+        for module in modules:
+            self._keep(vars(module))
+            for value in list(vars(module).values()):
+                if isinstance(value, type) and value.__module__ == module.__name__:
+                    self._keep(value)
+
+    def _keep(self, holder: dict[str, Any] | type) -> None:
+        scope = holder if isinstance(holder, dict) else vars(holder)
+        kept = {name: _copied(value) for name, value in scope.items() if isinstance(value, _RESTORED) and not name.startswith("__")}
+        if kept:
+            self._kept.append((holder, kept))
+
+    def restore(self) -> None:
+        for holder, kept in self._kept:
+            for name, value in kept.items():
+                if isinstance(holder, dict):
+                    holder[name] = _put_back(holder.get(name), value)
+                else:
+                    setattr(holder, name, _put_back(vars(holder).get(name), value))
+
+    def changed(self) -> Iterator[str]:
+        """Names of module globals and class attributes that are not what they were."""
+        for holder, kept in self._kept:
+            scope = holder if isinstance(holder, dict) else vars(holder)
+            yield from (name for name, value in kept.items() if not _alike(scope.get(name), value))
+
+
+def _copied(value: Any) -> Any:
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # whatever a user's subclass raises
+        return value
+
+
+def _put_back(present: Any, kept: Any) -> Any:
+    """`kept` again: in place where others may hold the same list or dict."""
+    if _alike(present, kept):
+        return present
+    if type(present) is type(kept) and isinstance(present, (list, deque)):
+        present.clear()
+        present.extend(_copied(kept))
+        return present
+    if type(present) is type(kept) and isinstance(present, (dict, set)):
+        present.clear()
+        present.update(_copied(kept))
+        return present
+    return _copied(kept)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, random.Random) and isinstance(other, random.Random):
+        return one.getstate() == other.getstate()
+    try:
+        return one is other or (type(one) is type(other) and inputs.same(one, other))
+    except Exception:  # an __eq__ of the user's
+        return False
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def trace(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A trace without torch's check, and with containers allowed."""
+    import inspect
+
+    if kwargs:
+        named = inspect.signature(model.forward).bind_partial(*args).arguments
+        return torch.jit.trace(model, example_kwarg_inputs={**named, **kwargs}, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+    return torch.jit.trace(model, args, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
+
+
+def same_answer(actual: Result, expected: Result) -> bool:
+    """Whether two runs ended alike: both raised, or their tensors agree to within the dtype's rounding.
+
+    Containers may have changed: it is the values that tell whether a forced run shows what the export shows.
+    """
+    if not (actual.returned and expected.returned):
+        return actual.returned == expected.returned
+    try:
+        one, other = nodes.flatten(actual.value)[1], nodes.flatten(expected.value)[1]
+    except nodes.NotATree:
+        return False
+    return len(one) == len(other) and all(map(_close, one, other))
+
+
+_RTOL = {torch.float16: 1e-2, torch.bfloat16: 5e-2, torch.float32: 1e-4, torch.float64: 1e-6, torch.complex64: 1e-4, torch.complex128: 1e-6}
+
+
+def _close(actual: torch.Tensor, expected: torch.Tensor) -> bool:
+    if actual.shape != expected.shape or actual.dtype != expected.dtype or actual.device != expected.device:
+        return False
+    if actual.device.type == "meta":
+        return True
+    rtol = _RTOL.get(actual.dtype, 0.0)
+    scale = float(expected.abs().nan_to_num(0.0, 0.0, 0.0).max()) if rtol and expected.numel() else 0.0
+    return torch.allclose(actual, expected, rtol=rtol, atol=rtol * 0.1 * scale, equal_nan=True)

@@ -1,0 +1,140 @@
+"""Forced replay: eager at the failing case with one value or decision put back to what it was while exporting.
+
+If the export's result appears, that site explains the failure. This is proof, and the strongest evidence there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tsdash import spec
+from tsdash.diagnose import classify, phrases
+from tsdash.diagnose.evidence import evidence, values_groups
+from tsdash.diagnose.laboratory import Laboratory, Result, same_answer
+from tsdash.diagnose.recorder import Event, Forced
+from tsdash.diagnose.seen import is_python
+from tsdash.diagnose.sites import ROUTE, Site
+from tsdash.diagnose.subject import Finding, Strength
+from tsdash.diagnose.suspects import Suspect, compare
+
+CASES_PER_AXIS = 3  # failing cases of one axis that are replayed before the next axis
+ONE_BY_ONE = 10  # suspects that are forced alone; beyond that the whole lot is halved first
+SHOWN = 4  # unproved suspects that are reported
+
+
+@evidence("forced replay", order=50)
+def forced_replay(lab: Laboratory) -> Iterator[Finding]:
+    """Replay the user's own sites; where they prove nothing, the decisions of the libraries they call as well."""
+    if lab.scripting:
+        return
+    unproved: dict[str, list[Finding]] = {}
+    groups = values_groups(lab)
+    for axis, failures in groups:
+        found = list(_replay_axis(lab, axis, failures))
+        if any(finding.strength is Strength.PROVED for finding in found):
+            yield from found
+        else:
+            unproved[axis] = found
+    deeper = bool(unproved) and lab.in_time(0.7) and lab.instrument_libraries()
+    for axis, failures in groups:
+        if axis in unproved:
+            found = list(_replay_axis(lab, axis, failures)) if deeper and lab.in_time() else []
+            yield from found if any(finding.strength is Strength.PROVED for finding in found) else unproved[axis]
+
+
+def _replay_axis(lab: Laboratory, axis: str, failures: Sequence[spec.CaseResult]) -> Iterator[Finding]:
+    """The proof from the first case that gives one, else what differs at the first case."""
+    differing: list[Finding] = []
+    for failure in failures[:CASES_PER_AXIS]:
+        if not lab.in_time():
+            break
+        suspects, actual = _suspects(lab, failure.case)
+        if actual is None:
+            continue
+        proved = _explain(lab, failure.case, suspects, actual)
+        if proved:
+            yield from (_finding(lab, suspect, axis, failure.case, proved) for suspect in proved)
+            return
+        if not differing:
+            leading = [suspect for suspect in suspects if suspect.decides] or suspects
+            differing = [_finding(lab, suspect, axis, failure.case, []) for suspect in leading[:SHOWN]]
+    yield from differing
+
+
+def _suspects(lab: Laboratory, case: spec.Case) -> tuple[list[Suspect], Result | None]:
+    """What differs at the case, and the export's result there; None where the failure does not show in this process."""
+    expected, actual = lab.eager(case), lab.exported(case)
+    if actual is None or not expected.returned or same_answer(actual, expected):
+        return [], None
+    log, observed = lab.recorded(case)
+    if not same_answer(observed, expected):
+        lab.notes.append("recording changed what eager returns, so its log was not used")
+        return [], None
+    base = lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]
+    return compare(base, log, lab.instrumentation), actual
+
+
+def _explain(lab: Laboratory, case: spec.Case, suspects: list[Suspect], actual: Result) -> list[Suspect]:
+    """The fewest suspects that give the export's result when they are forced back: one, if one is enough."""
+    able = [suspect for suspect in _ordered(suspects) if suspect.site.kind != ROUTE and _values(lab, suspect.site)]
+
+    def appears(some: Sequence[Suspect]) -> bool:
+        forced = {suspect.site.number: Forced(values=_values(lab, suspect.site)) for suspect in some}
+        return lab.in_time() and same_answer(lab.observe(case, forced=forced)[1], actual)
+
+    for suspect in able[:ONE_BY_ONE]:
+        if appears([suspect]):
+            return [suspect]
+    if len(able) < 2 or not appears(able):
+        return []
+    return sorted(_fewest(able, appears), key=lambda suspect: suspect.trigger.order)
+
+
+def _ordered(suspects: list[Suspect]) -> list[Suspect]:
+    """Decisions before values, the user's own before a library's, then in the order of execution."""
+    return sorted(suspects, key=lambda suspect: (not suspect.site.own, not suspect.decides, suspect.trigger.order))
+
+
+def _fewest(suspects: list[Suspect], appears: object) -> list[Suspect]:
+    """Leave out what is not needed, half of them at a time and then one by one."""
+    assert callable(appears)
+    size = max(1, len(suspects) // 2)
+    while True:
+        start = 0
+        while start < len(suspects):
+            fewer = suspects[:start] + suspects[start + size :]
+            if fewer and appears(fewer):
+                suspects = fewer
+            else:
+                start += size
+        if size == 1:
+            return suspects
+        size = max(1, size // 2)
+
+
+def _values(lab: Laboratory, site: Site) -> dict[int, object]:
+    """What the site gave while exporting, by occurrence, where that is nothing of the graph."""
+    base = lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]
+    return {event.occurrence: event.value for event in base.of(site.number) if is_python(event.seen) and _forceable(event)}
+
+
+def _forceable(event: Event) -> bool:
+    return event.site.kind == "value" and event.seen.kind != "opaque" or event.site.kind in ("test", "choice") or (event.site.kind == "iteration" and isinstance(event.value, int) and event.value >= 0 and event.finished)
+
+
+def _finding(lab: Laboratory, suspect: Suspect, axis: str, case: spec.Case, proved: list[Suspect]) -> Finding:
+    cause = classify.cause_of(suspect, axis, lab.trace_log if lab.tracing else lab.recorded(lab.base)[0])
+    file, line = classify.place(suspect, cause, lab)
+    sentences = [phrases.difference(suspect, case, lab.base)]
+    if proved:
+        sentences.append(phrases.proof(suspect, proved, lab.subject.mode))
+    return Finding(
+        cause=cause,
+        strength=Strength.PROVED if proved else Strength.DIFFERENCE,
+        axis=axis,
+        file=file,
+        line=line,
+        message=phrases.message(cause, suspect),
+        evidence=tuple(sentences),
+        order=suspect.trigger.order,
+    )
