@@ -211,11 +211,15 @@ def run(
             seconds = time.perf_counter() - began
             exporter.save(exported, path)
         except BaseException as exc:  # SystemExit and KeyboardInterrupt are the model's doing too
-            made = seconds is not None
-            seconds = seconds or time.perf_counter() - began
-            error, warned = heard.error(exc), heard.warnings()
-            notes = () if made or not dynamic else _static_note(exporter, own_copy(model) or model, args, kwargs)
-            return Export(mode=mode, seconds=seconds, warnings=(*warned, *notes), error=error, ended="raised")
+            ended_s = time.perf_counter() - began
+            error, warned = heard.error(exc), list(heard.warnings())
+            if seconds is not None:
+                warned.append(_note("The export itself worked; it is saving it that failed."))
+            elif dynamic and _accepts_fixed_sizes(exporter, own_copy(model) or model, args, kwargs):
+                warned.append(
+                    _note("With every size fixed at the example's the export works; it is the moving sizes that fail.")
+                )
+            return Export(mode=mode, seconds=seconds or ended_s, warnings=tuple(warned), error=error, ended="raised")
     code, graph = (_cut(sources.rename(text)) for text in _texts(exported))
     return Export(
         mode=mode,
@@ -250,18 +254,19 @@ def own_copy(model: torch.nn.Module) -> torch.nn.Module | None:
         return None
 
 
-def _static_note(
+def _accepts_fixed_sizes(
     exporter: Exporter, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[ExportWarning, ...]:
+) -> bool:
     """Whether a model that cannot be exported with moving axes can be with all of them fixed."""
-    if not exporter.dynamic:
-        return ()
     try:
         exporter.make(model, args, kwargs, {})
     except BaseException:  # see run
-        return ()
-    message = f"With every size fixed at the example's, {exporter.name} accepts this model: it is the moving sizes that it refuses."
-    return (ExportWarning(message=message, category="Note"),)
+        return False
+    return True
+
+
+def _note(message: str) -> ExportWarning:
+    return ExportWarning(message=message, category="Note")
 
 
 def _clone(tensor: torch.Tensor) -> torch.Tensor:

@@ -227,7 +227,8 @@ def _same_tensor(first: torch.Tensor, second: torch.Tensor) -> bool:
         return False
     if first.device.type == "meta":
         return True
-    raw = [t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (first, second)]
+    dense = [t.detach().resolve_conj().resolve_neg().contiguous() for t in (first, second)]
+    raw = [t.as_strided((t.numel(),), (1,)).view(torch.uint8) for t in dense]  # at size 1 contiguous() keeps any stride
     return bool(torch.equal(*raw))
 
 
