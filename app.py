@@ -1,5 +1,22 @@
 """Entry point of the dashboard: `streamlit run app.py`."""
 
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
 import streamlit as st
 
-app = st.App("tsdash/ui/shell.py")
+from tsdash.ui import service
+
+
+@asynccontextmanager
+async def engine(_: st.App) -> AsyncIterator[None]:
+    """Start the engine with the server, so that the first run finds it warm, and end it with the server."""
+    await anyio.to_thread.run_sync(service.engine)
+    yield
+    await anyio.to_thread.run_sync(service.close)
+
+
+app = st.App("tsdash/ui/shell.py", lifespan=engine)

@@ -40,6 +40,15 @@ def test_every_cell_has_its_glyph_and_opens_its_case() -> None:
     ]
 
 
+def test_hover_text_is_plain_text() -> None:
+    """A message of a user's model cannot become markup, and its lines stay lines."""
+    one = table({"trace": ["mismatch"]})
+    one["hover"] = "c0: <b>x</b>\nsecond line"
+    assert outcome_grid(one, False).data[1].hovertext[0] == (
+        "<b>trace</b>  ≠ mismatch<br>c0: &lt;b&gt;x&lt;/b&gt;<br>second line"
+    )
+
+
 def test_fills_are_the_outcome_colours_in_order() -> None:
     """The colour scale has one flat step an outcome, so that a cell's number is its colour."""
     heat = outcome_grid(table({"trace": ["identical", "crash"]}), True).data[0]

@@ -5,11 +5,12 @@ alternative, which `alt_text` reads back.
 """
 
 from tsdash.plots.elements import along_axis, delta_histogram, reference_density, where_map
-from tsdash.plots.frame import alt_text, plotly_template
+from tsdash.plots.frame import Figure, alt_text, plotly_template
 from tsdash.plots.latency import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
 from tsdash.plots.outcomes import outcome_grid
 
 __all__ = [
+    "Figure",
     "along_axis",
     "alt_text",
     "delta_histogram",

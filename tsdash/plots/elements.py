@@ -340,7 +340,7 @@ def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, 
             height
         ).any():  # the maximum is named above its peak, the mean below its least, so they never meet
             spot = int(np.nanargmax(height) if name == "maximum" else np.nanargmin(height))
-            side = "right" if spot > 0.75 * at.size else "left"
+            side = "right" if at[spot] > 0.6 * (extent - 1) else "left"
             over = "bottom" if name == "maximum" else "top"
             label(fig, f" {name} ", dark, x=at[spot], y=height[spot], anchor=side, yanchor=over)
     bad = ~np.isfinite(largest)

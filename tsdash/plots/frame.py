@@ -22,6 +22,8 @@ from tsdash.tokens import (
     mode_colour,
 )
 
+Figure = go.Figure
+
 REFERENCE_DELTA = 1e-5  # the plain rule's bound, drawn dotted on every |Δ| axis
 HEIGHT_PX = 250
 MAX_TICKS = 6

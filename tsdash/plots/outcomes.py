@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from math import ceil
 from typing import Any
 
@@ -20,10 +22,11 @@ LEAST_COLUMNS = 24  # fewer cases leave room on the right instead of turning cel
 NARROWEST_PX = 640  # width of the cells on a page of 800 px: what group names are laid out for
 CHARACTER_PX = 6.6  # width of a character of a group name at 12 px
 ROW_PX, AGGREGATED_ROW_PX = 27, 40
-TICK_CHARACTER_PX = 5.9  # of a tick label at 10 px
+TICK_CHARACTER_PX = 5.0  # of a tick label at 10 px
 LANE_PX = 16  # height of one line of group names
 MOST_LANES = 4
 LONGEST_LABEL = 16
+HOVER_CHARACTERS = 72
 SEVERITY = {"not_run": -1} | {name: i for i, name in enumerate(OUTCOMES) if name != "not_run"}
 BAD = tuple(name for name in OUTCOMES if name not in ("identical", "within_noise", "not_run"))
 
@@ -55,7 +58,7 @@ def outcome_grid(
 ) -> go.Figure:
     """Modes by cases. `table` is tidy: mode, case, varied (the group's name), label (the tick), outcome, hover.
 
-    `selected` is outlined in ink, `current`, the case that runs now, dotted. A point's customdata is (mode, case). Above 60
+    `hover` is plain text; mode and outcome are put above it. `selected` is outlined in ink, `current`, the case that runs now, dotted. A point's customdata is (mode, case). Above 60
     cases neighbours of a group share a column, which shows the worst of them and how many there are.
     """
     if table.empty:
@@ -110,13 +113,21 @@ def _mark(mode: str, column: _Column, facts: dict[Cell, Any]) -> _Mark:
         return _Mark(mode=mode, case=column.cases[0], outcome="not_run", glyph=OUTCOMES["not_run"].glyph, hover="")
     worst = max(known, key=lambda row: SEVERITY[row.outcome])
     look = OUTCOMES[worst.outcome]
+    head = f"<b>{escape(mode)}</b>  {look.glyph} {look.label}"
     if len(column.cases) == 1:
-        return _Mark(mode=mode, case=worst.case, outcome=worst.outcome, glyph=look.glyph, hover=str(worst.hover))
+        hover = f"{head}<br>{_wrapped(worst.hover)}"
+        return _Mark(mode=mode, case=worst.case, outcome=worst.outcome, glyph=look.glyph, hover=hover)
     n = sum(row.outcome == worst.outcome for row in known)
     numbered = worst.outcome in BAD
     glyph = f'{look.glyph}<br><span style="font-size:{LEAST_SIZE_PX}px">{n}</span>' if numbered else look.glyph
-    hover = f"<b>{mode}</b>  {look.glyph} {look.label} in {n} of {len(known)} cases of {column.group}<br>{worst.hover}"
+    hover = f"{head} in {n} of {len(known)} cases<br>{_wrapped(worst.hover)}"
     return _Mark(mode=mode, case=worst.case, outcome=worst.outcome, glyph=glyph, hover=hover)
+
+
+def _wrapped(text: str) -> str:
+    """Plain text in plotly's markup, in lines that fit beside the pointer."""
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, HOVER_CHARACTERS) or [""]]
+    return "<br>".join(escape(line, quote=False) for line in lines)
 
 
 def _fill(fig: go.Figure, marks: list[list[_Mark]], dark: bool) -> None:
@@ -215,7 +226,10 @@ def _outline(
     row = modes.index(cell[0])
     look = appearance(dark)
     at = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
-    for colour, width, style in ((look.page, 6, "solid"), (look.text, 2.5, dash)):  # a halo: crash has the ink's colour
+    for colour, width, style in (
+        (look.page, 4.5, "solid"),
+        (look.text, 2.5, dash),
+    ):  # a halo: crash has the ink's colour
         fig.add_shape(type="rect", line={"color": colour, "width": width, "dash": style}, **at)
 
 

@@ -17,7 +17,7 @@ from tsdash import formats
 from tsdash.tokens import OUTCOMES, VERDICTS, mode_look
 from tsdash.ui.style import pair
 
-WHOLE_LINES = 60  # sources up to this length are shown whole
+WHOLE_LINES = 26  # marked sources up to this length are shown whole, as far as the frame is high
 AROUND_LINES = 8  # of longer ones, so many lines around each mark
 SIGNS = {"guilty": "▸", "warned": "!"}
 
@@ -57,7 +57,7 @@ class _Row:
 def code_view(source: str, *, title: str, first_line: int = 1, marks: Mapping[int, Mark] | None = None) -> str:
     """Source with line numbers; marked lines are tinted, signed and explained below themselves.
 
-    Of a long source only the surroundings of the marks are shown, or its beginning where nothing is marked.
+    Of a long source only the surroundings of the marks are shown; where nothing is marked it is shown whole and scrolls.
     """
     marked = marks or {}
     lines = highlighted(source)
@@ -90,10 +90,8 @@ def code_view(source: str, *, title: str, first_line: int = 1, marks: Mapping[in
 
 def _shown(n_lines: int, marked: Sequence[int]) -> set[int]:
     """Which of the lines 0 … n − 1 are shown."""
-    if n_lines <= WHOLE_LINES:
+    if n_lines <= WHOLE_LINES or not any(0 <= at < n_lines for at in marked):
         return set(range(n_lines))
-    if not marked:
-        return set(range(WHOLE_LINES))
     return {i for at in marked for i in range(at - AROUND_LINES, at + AROUND_LINES + 1) if 0 <= i < n_lines}
 
 
@@ -219,6 +217,15 @@ def outcome_bar(counts: Mapping[str, int]) -> str:
     segments = "".join(f'<i style="flex:{n};background:{pair(OUTCOMES[name].fill)}"></i>' for name, n in present)
     alt = ", ".join(f"{n} {OUTCOMES[name].label}" for name, n in present) or "no cases"
     return f'<span class="ts-bar" role="img" aria-label="{alt}">{segments}</span>'
+
+
+def facts_view(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Named numbers, each with what it means on hover."""
+    items = "".join(
+        f'<div title="{escape(hint)}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>'
+        for name, value, hint in rows
+    )
+    return f'<dl class="ts-facts">{items}</dl>'
 
 
 def outcome_legend(names: Iterable[str] = tuple(OUTCOMES)) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from tsdash.plots import alt_text
+from tsdash.plots import Figure, alt_text
 from tsdash.tokens import DARK, appearance
 
 _MARKDOWN = re.compile(r"([\\*_{}\[\]<>#|~$:])")
@@ -47,7 +46,7 @@ def section(question: str, finding: str, *, anchor: str | None = None) -> None:
         st.subheader(as_markdown(finding), anchor=anchor or False)
 
 
-def figure(fig: go.Figure, *, key: str, **options: Any) -> Any:
+def figure(fig: Figure, *, key: str, **options: Any) -> Any:
     """A figure of `tsdash.plots` with its own text alternative and without the mode bar."""
     config = {"displayModeBar": False, "displaylogo": False, "doubleClick": False}
     return st.plotly_chart(fig, theme=None, key=key, alt=alt_text(fig), config=config, **options)

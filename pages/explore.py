@@ -1,0 +1,81 @@
+"""Explore: choose a model and modes, run the sweep, read the answer from the top down."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tsdash.errors import UserError
+from tsdash.store import Record
+from tsdash.ui import controls, live, results, service
+from tsdash.ui.faster import faster
+from tsdash.ui.page import as_markdown, is_dark, section
+from tsdash.ui.where import where
+from tsdash.ui.why import why
+
+
+def shown_run() -> service.Loaded | None:
+    """The run that the address names; None, and why not said, where there is none."""
+    asked = st.query_params.get("run")
+    if asked is None:
+        return None
+    try:
+        return service.load(int(asked))
+    except (ValueError, UserError) as error:
+        section("No such run", "The run of this address is not here.")
+        st.error(as_markdown(str(error)), icon=":material/error:")
+        return None
+
+
+def start(choice: controls.Choice) -> None:
+    """Submit the choice and show its run."""
+    show(service.submit(choice.spec(), service.sweep_facts(choice.sweep, choice.effort)))
+
+
+def again(record: Record) -> None:
+    """Run a record's own choices once more."""
+    show(service.submit(record.spec, record.sweep))
+
+
+def show(run: int) -> None:
+    """Let the address name the run, with nothing selected in it yet."""
+    for name in ("mode", "case", "output", "told"):
+        st.session_state.pop(name, None)
+    st.query_params.from_dict({"run": str(run)})
+
+
+def finished(loaded: service.Loaded, dark: bool) -> None:
+    """The results, one question after another; everything below the grid is about one selection."""
+    results.verdicts(loaded)
+    selection = results.selected(loaded)
+    results.grid(loaded, selection, dark)
+    results.scope(loaded, selection)
+    why(loaded.record, selection)
+    where(loaded.record.id, selection, dark)
+    faster(loaded, selection.mode, dark)
+
+
+def page() -> None:
+    """The controls, and below them whatever state the run of this address is in."""
+    dark = is_dark()
+    loaded = shown_run()
+    controls.prefill(loaded.record if loaded else None)
+    is_running = loaded is not None and not loaded.record.done
+    choice, pressed = controls.controls(running=is_running)
+    if pressed and choice:
+        start(choice)
+        st.rerun()
+    if loaded is None:
+        live.empty(choice.spec() if choice else None, dark, controls.choose)
+        return
+    record = loaded.record
+    if is_running:
+        live.running(record.id, dark)
+    elif record.state == "failed":
+        live.failed(record, lambda: again(record))
+    else:
+        if record.state != "done":
+            live.stopped(loaded, lambda: again(record))
+        finished(loaded, dark)
+
+
+page()

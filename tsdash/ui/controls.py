@@ -1,0 +1,203 @@
+"""The controls of Explore: model, effort, sweep, latency, modes; what they come to in cases and seconds; Run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from tsdash import findings, formats, models, plan
+from tsdash.errors import OptionError, UserError
+from tsdash.exporters import EXPORTERS
+from tsdash.inputs import DEVICES, DTYPES
+from tsdash.spec import EFFORTS, GIVEN, Case, Limits, ModelSource, RunSpec, Sweep
+from tsdash.store import Record
+from tsdash.transforms import LAYOUTS, TRANSFORMS
+from tsdash.ui import service
+from tsdash.ui.page import as_markdown
+
+FIRST_MODEL = "early_exit"
+FIRST_MODES = ("trace", "script")
+SIZES_HELP = "Sizes to try, such as 1,2,4, or a range with its step, such as 8:64:8."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What the widgets say, checked."""
+
+    source: ModelSource
+    sweep: Sweep
+    effort: str
+    modes: tuple[str, ...]
+    cases: tuple[Case, ...]
+    latency: bool
+
+    def spec(self) -> RunSpec:
+        """What Run submits."""
+        return RunSpec(model=self.source, modes=self.modes, cases=self.cases, limits=Limits(), latency=self.latency)
+
+
+def controls(*, running: bool) -> tuple[Choice | None, bool]:
+    """Draw the controls. Returns the choice, None while it is not valid, and whether Run was pressed."""
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            name = st.selectbox(
+                "Model", _names(), key="model", accept_new_options=True, width=300,
+                help="A model of the gallery, one of torchvision's, the path of a model file of your own (decoder.py) or an entry point (package.module:factory). Type to search or to enter a path.",
+            )  # fmt: skip
+            effort = st.segmented_control(
+                "Effort", EFFORTS, key="effort", required=True,
+                help="How many sizes, values, dtypes and layouts are tried. Sweep shows them all, and lets you change them.",
+            )  # fmt: skip
+            popover = st.popover("Sweep", icon=":material/tune:", help="What is varied from the base case")
+            latency = st.toggle(
+                "Latency", key="latency", help="Time every mode beside eager on the base case, interleaved."
+            )
+            st.space("stretch")
+            button = st.empty()
+        modes = st.pills(
+            "Export modes", list(EXPORTERS), selection_mode="multi", key="modes", label_visibility="collapsed"
+        )
+        choice, problem = _checked(str(name or ""), str(effort), tuple(modes), bool(latency), popover)
+        n = 0 if choice is None else len(choice.cases) * len(choice.modes)
+        label = "Running" if running else f":primary[**Run {formats.counted(n, 'case')}**]" if n else "Run"
+        pressed = button.button(
+            label, icon=":material/play_arrow:", shortcut="Ctrl+Enter", disabled=running or not n, key="start"
+        )
+        if problem:
+            st.error(as_markdown(problem), icon=":material/error:")
+        elif choice:
+            seconds = service.expected_s(
+                choice.source.name, len(choice.cases), len(choice.modes), latency=choice.latency
+            )
+            st.caption(findings.plan(len(choice.cases), len(choice.modes), seconds))
+    return choice, pressed or bool(st.session_state.pop("pressed", False))
+
+
+def prefill(record: Record | None) -> None:
+    """Give the widgets their first values: those of the run that is shown, else a model and modes to begin with."""
+    if "model" in st.session_state:
+        return
+    kept = record.sweep if record else {}
+    effort = kept.get("effort")
+    st.session_state["model"] = record.spec.model.name if record else st.query_params.get("model", FIRST_MODEL)
+    st.session_state["modes"] = [mode for mode in (record.spec.modes if record else FIRST_MODES) if mode in EXPORTERS]
+    st.session_state["effort"] = effort if effort in EFFORTS else "standard"
+    st.session_state["latency"] = record.spec.latency if record else True
+
+
+def choose(model: str, modes: Sequence[str]) -> None:
+    """Set the widgets and press Run: a callback for a button that starts from an example."""
+    st.session_state["model"], st.session_state["modes"] = model, list(modes)
+    st.session_state["pressed"] = True
+
+
+@st.cache_data(show_spinner=False)
+def _names() -> list[str]:
+    return [listing.name for listing in models.names() if not listing.name.endswith("_mended")]
+
+
+def _checked(
+    name: str, effort: str, modes: tuple[str, ...], latency: bool, popover: st.delta_generator.DeltaGenerator
+) -> tuple[Choice | None, str]:
+    """The choice, or what is wrong with it as a sentence."""
+    try:
+        source = models.find(name.strip(), allow_code=service.allows_code())
+        dims = models.default_dims(source)
+        sweep = _sweep(popover, dims, plan.own_plan(dims, effort), f"{name}:{effort}")
+        if not modes:
+            raise OptionError("Choose at least one export mode.")
+        cases = plan.cases(sweep, dims)
+    except UserError as error:
+        return None, str(error)
+    return Choice(source=source, sweep=sweep, effort=effort, modes=modes, cases=cases, latency=latency), ""
+
+
+def _sweep(popover: st.delta_generator.DeltaGenerator, dims: dict[str, int], preset: Sweep, of: str) -> Sweep:
+    """The axes as the popover has them; they begin as the effort's own plan for this model. Raises OptionError."""
+    with popover:
+        st.caption("One respect is changed at a time, from the base case of the model file.")
+        columns = st.columns(2)
+        sizes = {}
+        for i, (dim, size) in enumerate(dims.items()):
+            text = ",".join(map(str, preset.dims.get(dim, (size,))))
+            sizes[dim] = columns[i % 2].text_input(dim, text, key=f"dim {dim} {of}", help=SIZES_HELP)
+        values = _several(
+            "Values",
+            [n for n in TRANSFORMS if n != GIVEN],
+            preset.values,
+            of,
+            "Values of the inputs; large, empty and missing ones take other paths through a model.",
+        )
+        dtypes = _several(
+            "Dtypes",
+            [n for n in DTYPES if n != GIVEN],
+            preset.dtypes,
+            of,
+            "float16: module and inputs. inputs:float16: the inputs alone.",
+        )
+        layouts = _several(
+            "Layouts", [n for n in LAYOUTS if n != GIVEN], preset.layouts, of, "How the same numbers lie in memory."
+        )
+        devices = _several(
+            "Devices",
+            [n for n in DEVICES if n != "cpu"],
+            preset.devices,
+            of,
+            "Beside the cpu. meta finds devices that are baked in, without having one.",
+        )
+        training = _several(
+            "Mode of the module",
+            ["eval()", "train()"],
+            [_MODULE[t] for t in preset.training],
+            of,
+            "Switch the module before it runs.",
+        )
+        grad = _several(
+            "Gradients",
+            ["on", "off"],
+            ["on" if g else "off" for g in preset.grad],
+            of,
+            "The base case runs with gradients off.",
+        )
+        calls = st.text_input(
+            "Calls",
+            ",".join(map(str, preset.calls)),
+            key=f"calls {of}",
+            help="Compare the outputs of call 2, 3, …: state shows then.",
+        )
+        seeds = st.text_input(
+            "Seeds", ",".join(map(str, preset.seeds)), key=f"seeds {of}", help="Other random inputs of the same kind."
+        )
+        product = st.toggle(
+            "Full product", key=f"product {of}", help="Every combination of all axes instead of one change at a time."
+        )
+    return Sweep(
+        dims={dim: plan.parse_sizes(text or "") for dim, text in sizes.items()},
+        values=tuple(values),
+        dtypes=tuple(dtypes),
+        devices=tuple(devices),
+        layouts=tuple(layouts),
+        training=tuple(name == _MODULE[True] for name in training),
+        grad=tuple(name == "on" for name in grad),
+        calls=plan.parse_sizes(calls or ""),
+        seeds=plan.parse_sizes(seeds or ""),
+        product=product,
+    )
+
+
+_MODULE = {False: "eval()", True: "train()"}
+
+
+def _several(label: str, options: Sequence[str], default: Sequence[str], of: str, help_text: str) -> list[str]:
+    return list(
+        st.pills(
+            label,
+            options,
+            selection_mode="multi",
+            default=[n for n in default if n in options],
+            key=f"{label} {of}",
+            help=help_text,
+        )
+    )

@@ -1,0 +1,63 @@
+"""Latency of the selected mode beside eager: what was measured, shown four ways."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tsdash import findings, formats, stats
+from tsdash.plots import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
+from tsdash.spec import EAGER, Arm, Latency
+from tsdash.ui.page import as_markdown, figure, section
+from tsdash.ui.service import Loaded
+
+PERCENTILES = (0.9, 0.95, 0.99)
+
+
+def faster(loaded: Loaded, mode: str, dark: bool) -> None:
+    """The medians as heading, the samples below; or why there are none."""
+    latency = loaded.latency
+    arms = {arm.name: arm for arm in latency.arms} if latency else {}
+    speed_up = loaded.speed_ups.get(mode)
+    if latency is None or speed_up is None or mode not in arms:
+        section("Faster?", _unknown(loaded, mode), anchor="faster")
+        return
+    ratio = (speed_up.ratio, speed_up.low, speed_up.high)
+    medians = {name: stats.median(arms[name].samples_s) for name in (EAGER, mode)}
+    warmup = len(arms[mode].warmup_s)
+    heading = findings.faster(
+        mode, mode_s=medians[mode], eager_s=medians[EAGER], speed_up=ratio, claimed=speed_up.claimed, warmup=warmup
+    )
+    section("Faster?", heading, anchor="faster")
+    st.caption(as_markdown(_circumstances(latency, arms[EAGER], arms[mode])))
+    grid = st.grid(2, min_column_width=420, gap=("small", "medium"))
+    control = (speed_up.control_low, speed_up.control_high)
+    for key, fig in (
+        ("ratios", paired_ratio(latency, mode, dark, speed_up=ratio, control=control)),
+        ("distribution", latency_histogram(latency, mode, dark, medians_s=medians)),
+        ("timeline", latency_timeline(latency, mode, dark)),
+        ("ecdf", latency_ecdf(latency, mode, dark)),
+    ):
+        with grid.cell():
+            figure(fig, key=key)
+
+
+def _unknown(loaded: Loaded, mode: str) -> str:
+    if not loaded.record.spec.latency:
+        return "Latency was not measured in this run: turn Latency on and run again."
+    if loaded.latency is None:
+        return "Latency could not be measured: there was nothing to time, or timing it failed."
+    return f"{mode} was not timed: it has no artefact that runs."
+
+
+def _circumstances(latency: Latency, eager: Arm, exported: Arm) -> str:
+    """The first calls, the tails that the samples allow to know, and what may have disturbed them."""
+    parts = [
+        f"{formats.counted(len(exported.samples_s), 'pair')} on the base case, {formats.counted(latency.threads, 'thread')}"
+    ]
+    if exported.warmup_s:
+        parts.append(f"first call {formats.duration(exported.warmup_s[0])}")
+    for q in PERCENTILES:
+        tails = [stats.percentile(arm.samples_s, q) for arm in (exported, eager)]
+        if None not in tails:
+            parts.append(f"p{round(100 * q)} {formats.duration(tails[0])}, eager {formats.duration(tails[1])}")
+    return " · ".join([*parts, *latency.notes, *stats.disturbances(latency)])

@@ -1,0 +1,153 @@
+"""A run that has not finished: empty, in progress, failed, cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import streamlit as st
+
+from tsdash import findings, formats, plan, tables
+from tsdash.plots import outcome_grid
+from tsdash.spec import RunSpec
+from tsdash.store import ENDED, Record
+from tsdash.ui import service
+from tsdash.ui.html import Mark, code_view, outcome_legend
+from tsdash.ui.page import as_markdown, figure, section
+
+POLL_S = 0.4
+MANY_CELLS, SLOW_POLL_S = 1000, 2.0  # above that a new grid is drawn less often
+
+# label, icon, model, modes
+EXAMPLES = (
+    ("A branch that tracing loses", ":material/call_split:", "early_exit", ("trace", "script")),
+    ("A loop that tracing unrolls", ":material/repeat:", "decay_loop", ("trace", "script")),
+    (
+        "resnet18, and which export is fastest",
+        ":material/speed:",
+        "torchvision:resnet18",
+        ("trace", "script", "trace+freeze"),
+    ),
+)
+OWN_MODEL = '''\
+"""What the model does, in one sentence."""
+
+import torch
+from torch import nn
+
+
+def make_model():
+    return nn.Linear(16, 4).eval()
+
+
+def make_inputs(batch=2):  # every integer default is a size to vary
+    return (torch.randn(batch, 16),)
+'''
+
+
+def empty(planned: RunSpec | None, dark: bool, start: Callable[[str, tuple[str, ...]], None]) -> None:
+    """Before the first run: what will happen, and something to start with."""
+    n = len(planned.cases) if planned else 0
+    inputs = formats.counted(n, "input")
+    section(
+        "Nothing has run yet",
+        f"Choose a model, then run: eager and every export get the same {inputs}."
+        if n
+        else "Choose a model and a mode, then run.",
+    )
+    if planned:
+        figure(outcome_grid(tables.planned(planned), dark), key="grid-planned")
+    st.caption("Or start from one of these:")
+    with st.container(horizontal=True, gap="small"):
+        for label, icon, model, modes in EXAMPLES:
+            st.button(label, icon=icon, key=f"try {model}", on_click=start, args=(model, modes))
+        with st.popover("My own model file", icon=":material/draft:"):
+            st.markdown("Save a file like this where tsdash runs, and type its path into **Model**.")
+            st.code(OWN_MODEL, language="python")
+
+
+def running(run: int, dark: bool) -> None:
+    """One line, a bar, Cancel, and the grid as it fills. Runs by itself until the run has ended."""
+    loaded = service.load(run)
+    cells = len(loaded.table)
+    poll = POLL_S if cells <= MANY_CELLS else SLOW_POLL_S
+
+    @st.fragment(run_every=poll)
+    def live() -> None:
+        if service.store().progress(run)[0] in ENDED:
+            st.rerun()
+        _progress(service.load(run), dark)
+
+    live()
+
+
+def _progress(loaded: service.Loaded, dark: bool) -> None:
+    record = loaded.record
+    done, planned = len(record.results), len(loaded.table)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        text = findings.progress(
+            done=done, planned=planned, current=_current(record), left_s=_left_s(record, done, planned)
+        )
+        st.progress(done / max(1, planned), text=as_markdown(text))
+        if service.is_ours(record.id):
+            st.button(
+                "Cancel",
+                icon=":material/stop_circle:",
+                key="cancel",
+                on_click=service.engine().cancel,
+                args=(record.id,),
+            )
+    if not service.is_ours(record.id):
+        st.caption("Another process runs this. If that has ended, start it again with Run.")
+    section("So far", findings.so_far(loaded.cells))
+    figure(outcome_grid(loaded.table, dark, current=record.doing), key="grid-live")
+    st.html(outcome_legend())
+
+
+def _current(record: Record) -> str:
+    """What is being done, in words."""
+    mode, what = record.doing
+    case = next((case for case in record.spec.cases if case.id == what), None)
+    if record.state == "queued":
+        return "waiting for its turn"
+    if not mode:
+        return "loading the model"
+    if mode == "latency":
+        return "measuring latency"
+    return f"{mode} · {plan.describe(case, record.spec.cases[0])}" if case else f"{mode} · {what}"
+
+
+def _left_s(record: Record, done: int, planned: int) -> float | None:
+    """The time left at the pace so far; None before anything is known of it."""
+    if not done or record.began_at is None:
+        return None
+    latency = service.LATENCY_S * (2 + len(record.spec.modes)) if record.spec.latency else 0.0
+    return max(0.0, (time.time() - record.began_at) / done * (planned - done)) + latency
+
+
+def failed(record: Record, again: Callable[[], None]) -> None:
+    """Nothing could be judged: what happened, where, what to do."""
+    failure = record.failure
+    source = record.spec.model
+    section("Could not start", f"{source.name} was found, but it cannot be run.")
+    message = failure.message if failure else "The run ended without saying why."
+    st.error(as_markdown(message), icon=":material/error:")
+    if failure and failure.line is not None:
+        mark = Mark(kind="guilty", notes=("raised here",))
+        st.html(code_view(source.text, title=source.filename, marks={failure.line: mark}))
+    if failure and failure.traceback:
+        with st.expander("The traceback"):
+            st.code(failure.traceback, language=None)
+    st.button("Run again", icon=":material/refresh:", key="again", on_click=again)
+
+
+def stopped(loaded: service.Loaded, again: Callable[[], None]) -> None:
+    """A run that was cancelled or interrupted: what it has, what it lacks."""
+    record = loaded.record
+    seconds = (record.ended_at or 0.0) - (record.began_at or record.ended_at or 0.0)
+    word = "Cancelled" if record.state == "cancelled" else "Interrupted"
+    section(
+        f"{word} after {formats.waiting(seconds)}",
+        findings.cancelled(done=len(record.results), planned=len(loaded.table)),
+    )
+    st.button("Run again", icon=":material/refresh:", key="again", on_click=again)

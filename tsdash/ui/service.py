@@ -1,0 +1,128 @@
+"""The server's one store and one engine, and runs as pages read them: loaded once, judged once."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import statistics
+import threading
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from tsdash import environment, findings, report, stats, tables
+from tsdash.engine.core import Engine
+from tsdash.spec import Latency, RunSpec, Verdict, to_json
+from tsdash.store import Record, Store
+
+KEPT_RUNS = 16
+FIRST_GUESS_S = 0.15  # a case of a model that nobody has run yet
+LEAST_S = 2.0  # loading and exporting take that long whatever follows
+LATENCY_S = 3.0  # for each contender
+
+_ONE_AT_A_TIME = threading.Lock()
+_submitted: set[int] = set()
+
+
+@functools.cache
+def store() -> Store:
+    """Where this server keeps its runs."""
+    return Store()
+
+
+def engine() -> Engine:
+    """This server's engine, started by whoever asks first."""
+    with _ONE_AT_A_TIME:
+        return _engine()
+
+
+@functools.cache
+def _engine() -> Engine:
+    return Engine(store())
+
+
+def close() -> None:
+    """End the engine and all that it runs, if it was started."""
+    with _ONE_AT_A_TIME:
+        if _engine.cache_info().currsize:
+            _engine().close()
+            _engine.cache_clear()
+
+
+def submit(spec: RunSpec, sweep: dict[str, object]) -> int:
+    """Start a run; returns its id."""
+    run = store().create(spec, sweep, environment.describe())
+    _submitted.add(run)
+    engine().submit(run, spec)
+    return run
+
+
+def is_ours(run: int) -> bool:
+    """Whether this server started the run, so that it can be cancelled here."""
+    return run in _submitted
+
+
+def allows_code() -> bool:
+    """Whether models of the user's own may be run: only where nobody else can reach the server."""
+    address = str(st.get_option("server.address") or "")
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A run with what is derived from it: outcomes, verdicts, speed-ups."""
+
+    record: Record
+    table: pd.DataFrame
+    cells: list[findings.Cell]
+    verdicts: dict[str, Verdict]
+    recommended: str | None
+    speed_ups: dict[str, stats.Speedup]
+
+    @property
+    def latency(self) -> Latency | None:
+        """The timed calls on the base case, where there are any."""
+        return next((latency for latency in self.record.latencies if latency.arms), None)
+
+
+def load(run: int) -> Loaded:
+    """The run as it is now. Raises OptionError for a run that does not exist."""
+    return _load(str(store().folder), run, *store().progress(run))
+
+
+@st.cache_resource(max_entries=KEPT_RUNS, show_spinner=False)
+def _load(folder: str, run: int, state: str, done: int, doing: str) -> Loaded:
+    record = store().load(run)
+    verdicts = report.verdicts(record)
+    speed_ups = {}
+    for latency in record.latencies[:1]:
+        if latency.arms:  # without, timing failed and its notes say why
+            speed_ups = stats.speedups(latency)
+    return Loaded(
+        record=record,
+        table=tables.outcomes(record),
+        cells=tables.cells(record),
+        verdicts=verdicts,
+        recommended=report.recommendation(record, verdicts)["mode"],
+        speed_ups=speed_ups,
+    )
+
+
+def expected_s(model: str, n_cases: int, n_modes: int, *, latency: bool) -> float:
+    """How long a run will take, by what a case of this model, or of any, took before."""
+    past = [run for run in store().runs() if run.state == "done" and run.seconds]
+    same = [run for run in past if run.model == model] or past
+    rates = [run.seconds / (run.cases * len(run.modes)) for run in same if run.seconds]
+    rate = statistics.median(rates) if rates else FIRST_GUESS_S
+    return LEAST_S + rate * n_cases * n_modes + (LATENCY_S * (n_modes + 2) if latency else 0)
+
+
+def sweep_facts(sweep: object, effort: str) -> dict[str, object]:
+    """What is kept of the choices of a sweep, beside its cases."""
+    return {**to_json(sweep), "effort": effort, "seed": 0}

@@ -1,0 +1,165 @@
+"""Why a case fails: causes beside the source lines they name, the export's own warnings and errors, the exported code."""
+
+from __future__ import annotations
+
+import ast
+
+import streamlit as st
+
+from tsdash import findings, formats
+from tsdash.spec import Cause, ErrorFacts, Export, Side
+from tsdash.store import Record
+from tsdash.ui.html import Mark, code_view, diff_view
+from tsdash.ui.page import as_markdown, section
+from tsdash.ui.results import Selection
+
+MOST_CAUSES = 5
+MOST_WARNINGS = 12  # in words; the others are counted
+CODE_HEIGHT_PX = 400
+
+
+def why(record: Record, selection: Selection) -> None:
+    """Source on the left, evidence on the right, the exported code below."""
+    causes = record.causes.get(selection.mode, ())
+    export = record.exports.get(selection.mode)
+    failing = selection.judgement.outcome not in (*findings.GOOD, findings.NOT_RUN)
+    section("Why?", findings.why(causes, selection.judgement.outcome, selection.judgement.detail), anchor="why")
+    marks = source_marks(record, causes if failing else (), export, _error(selection) if failing else None)
+    source = record.spec.model
+    grid = st.grid(2, min_column_width=460, gap=("small", "medium"))
+    with grid.cell():
+        if marks or source.kind != "torchvision":
+            st.html(code_view(source.text, title=source.filename, marks=marks))
+        else:
+            st.caption(f"{as_markdown(source.name)} is torchvision's own code, and nothing in it is to blame.")
+    with grid.cell():
+        if failing:
+            _causes(causes[:MOST_CAUSES])
+            _structure(selection)
+            _ended(selection)
+        _warnings(export, source.filename)
+    if export and export.code:
+        with st.expander(f"The code that {selection.mode} kept"):
+            st.code(export.code, language="python", height=CODE_HEIGHT_PX)
+
+
+def source_marks(
+    record: Record, causes: tuple[Cause, ...], export: Export | None, error: ErrorFacts | None
+) -> dict[int, Mark]:
+    """What each line of the model file is marked with: blame first, then warnings, all notes kept."""
+    ours = record.spec.model.filename
+    blamed: dict[int, list[str]] = {}
+    warned: dict[int, list[str]] = {}
+    for cause in causes:
+        if cause.line is not None and cause.file == ours:
+            blamed.setdefault(cause.line, []).append(cause.message or cause.cause)
+    if error and error.line is not None and error.file == ours and not blamed:
+        blamed.setdefault(error.line, []).append(f"{error.type}: {_first(error.message)}")
+    for warning in export.warnings if export else ():
+        if warning.line is not None and warning.file == ours:
+            warned.setdefault(warning.line, []).append(f"{warning.category}: {_first(warning.message)}")
+    lines = dict.fromkeys([*blamed, *warned])
+    return {
+        line: Mark(
+            kind="guilty" if line in blamed else "warned",
+            notes=tuple(dict.fromkeys([*blamed.get(line, []), *warned.get(line, [])])),
+        )
+        for line in lines
+    }
+
+
+def _error(selection: Selection) -> ErrorFacts | None:
+    """What was raised: by the export, or else by eager."""
+    if selection.result is None:
+        return None
+    return selection.result.exported.error or selection.result.eager.error
+
+
+def _first(message: str) -> str:
+    """The first line of a message that is not empty."""
+    return next((line.strip() for line in message.splitlines() if line.strip()), "no message")
+
+
+def _causes(causes: tuple[Cause, ...]) -> None:
+    for cause in causes:
+        proof = " · proved by replay" if cause.proved else ""
+        place = f" {as_markdown(cause.file or '')} line {cause.line}" if cause.line else ""
+        st.markdown(f":red-badge[{cause.cause}]{place}{proof}")
+        if cause.evidence:
+            st.markdown("\n".join(f"- {as_markdown(' '.join(sentence.split()))}" for sentence in cause.evidence))
+        if cause.fix:
+            _fix(cause.fix)
+
+
+def _fix(fix: str) -> None:
+    """A fix as a diff, as code, or as an instruction, whichever it is."""
+    if fix.startswith(("--- ", "@@", "-", "+")):
+        st.html(diff_view(fix, title="Fix"))
+    elif _is_code(fix):
+        st.html(code_view(fix, title="Fix"))
+    else:
+        st.markdown(f"**Fix** {as_markdown(fix)}")
+
+
+def _is_code(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _structure(selection: Selection) -> None:
+    """Where the outputs have another shape, type or keys."""
+    differences = selection.result.structure if selection.result else ()
+    if differences:
+        rows = {
+            "path": [difference.path for difference in differences],
+            "differs in": [difference.what for difference in differences],
+            "eager": [difference.expected for difference in differences],
+            "exported": [difference.actual for difference in differences],
+        }
+        st.dataframe(
+            rows, hide_index=True, row_height=27, height="content", alt="Where the structure of the outputs differs"
+        )
+
+
+def _ended(selection: Selection) -> None:
+    """How each side ended where it did not simply return, with its traceback folded away."""
+    if selection.result is None:
+        return
+    for name, side in (("eager", selection.result.eager), ("the export", selection.result.exported)):
+        if side.error is not None:
+            st.markdown(f"**{name.capitalize()}** {_ending(side)}")
+            if side.error.traceback:
+                with st.expander(f"What {name} said"):
+                    st.code(
+                        side.error.traceback,
+                        language=None,
+                        height="content" if len(side.error.traceback) < 2000 else CODE_HEIGHT_PX,
+                    )
+
+
+def _ending(side: Side) -> str:
+    words = {
+        "raised": "raised",
+        "timeout": "was killed at its time limit",
+        "crash": "died",
+        "export_error": "could not be made",
+    }
+    error = side.error
+    message = f": {as_markdown(error.type)}: {as_markdown(_first(error.message))}" if error else ""
+    return f"{words.get(side.ended, side.ended)}{message}"
+
+
+def _warnings(export: Export | None, ours: str) -> None:
+    """The export's warnings that point at no line of the model file; those that do stand beside their line."""
+    elsewhere = [w for w in (export.warnings if export else ()) if w.file != ours or w.line is None]
+    if not elsewhere:
+        return
+    st.markdown(f"**{formats.counted(len(elsewhere), 'warning')}** of the export outside the model file")
+    for warning in elsewhere[:MOST_WARNINGS]:
+        place = f" ({as_markdown(warning.file)} line {warning.line})" if warning.file else ""
+        st.caption(f"{as_markdown(warning.category)}: {as_markdown(_first(warning.message))}{place}")
+    if len(elsewhere) > MOST_WARNINGS:
+        st.caption(f"… and {len(elsewhere) - MOST_WARNINGS} more")
