@@ -27,50 +27,52 @@ formats            |                                                            
 tokens             |                                                                    |
 environment        |                                                                    |
 tracebacks         | spec                                                               |
+seeds              |                                                                    | torch numpy
 models             | spec errors tracebacks                                             | (torch torchvision)
-models.loading     | spec errors tracebacks models                                      | torch numpy
+models.loading     | spec errors tracebacks seeds models                                | torch numpy
 transforms         | spec errors                                                        | (torch)
 inputs             | spec errors transforms                                             | (torch)
 mutation           |                                                                    | torch
-exporters          | spec tracebacks inputs (mutation)                                  | (torch)
+complaints         | spec tracebacks                                                    | (torch)
+exporters          | spec tracebacks inputs complaints (mutation)                       | (torch)
 plan               | spec errors models transforms inputs exporters                     |
 tensorfile         |                                                                    | torch
 state              |                                                                    | torch
 nodes              |                                                                    | torch numpy
 tree               | spec nodes                                                         | torch
-chunks             |                                                                    | torch numpy
 decades            |                                                                    | numpy
+chunks             |                                                                    | torch numpy
 argmax             |                                                                    | numpy
 bits               | chunks                                                             | torch numpy
 norms              | chunks                                                             | torch numpy
-compare            | spec chunks argmax bits norms decades                              | torch numpy
-elements           | spec chunks decades                                                | torch numpy
+compare            | spec decades chunks argmax bits norms                              | torch numpy
+elements           | spec decades (chunks)                                              | numpy (torch)
 stats              | spec                                                               | numpy
 timing             | spec stats                                                         | torch
-calling            | spec inputs                                                        | torch numpy
+calling            | spec seeds inputs                                                  | torch numpy
 judge              | spec formats stats                                                 |
 diagnose.catalogue | spec                                                               |
-diagnose           | spec errors tracebacks models.loading inputs exporters nodes tree  | torch numpy
-                   | compare calling diagnose.catalogue                                 |
-author             | spec tracebacks models.loading inputs exporters tensorfile state   | torch
-                   | tree timing calling (diagnose)                                     |
+diagnose           | spec errors tracebacks models.loading inputs exporters plan nodes  | torch numpy
+                   | tree compare calling diagnose.catalogue                            |
+author             | spec tracebacks seeds models.loading inputs exporters tensorfile   | torch
+                   | state tree timing calling (diagnose)                               |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
                    | calling                                                            |
 worker             | spec errors (author clean)                                         | (torch)
 store              | spec errors                                                        |
-engine             | spec errors exporters store                                        | psutil
+engine             | spec errors exporters judge store                                  | psutil
 engine.zygote      | engine (worker)                                                    | (torch)
-tables             | spec stats judge store                                             | numpy pandas
 findings           | spec formats stats judge                                           |
+tables             | spec plan stats judge store findings                               | numpy pandas
 plots              | spec formats tokens                                                | numpy pandas plotly
-report             | spec formats tokens stats judge store tables findings plots        | numpy pandas plotly
+report             | spec formats tokens stats judge store findings tables plots        | numpy pandas plotly
 cli                | spec errors formats tokens environment models transforms inputs    |
-                   | exporters plan stats judge diagnose.catalogue store engine tables  |
-                   | findings plots report                                              |
+                   | exporters plan stats judge diagnose.catalogue store engine         |
+                   | findings tables plots report                                       |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
-                   | exporters plan stats judge diagnose.catalogue store engine tables  |
-                   | findings plots report                                              |
+                   | exporters plan elements stats judge diagnose.catalogue store       |
+                   | engine findings tables plots report                                |
 """
 PAGES = "pages"  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them
