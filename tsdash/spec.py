@@ -293,6 +293,15 @@ class Latency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alternation:
+    """The times of one mode when its shapes alternate: `visits_s[i][v]` is visit v to the shape of `cases[i]`."""
+
+    mode: str
+    cases: tuple[Case, ...]
+    visits_s: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunSpec:
     """Everything a run needs, and all that crosses the seam to the engine."""
 
