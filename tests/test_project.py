@@ -8,6 +8,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -130,6 +131,15 @@ def test_the_readme_has_two_commands_of_one_line() -> None:
     assert all(len(lines) == 1 and ".venv" in lines[0] for lines in commands.values())
     assert commands["dashboard"][0].endswith("streamlit run app.py")
     assert commands["test"][0].endswith("pytest")
+
+
+def test_the_readme_shows_a_model_file_that_works() -> None:
+    """The README's model file, as printed, makes a model that takes its inputs, at another size too."""
+    (text,) = re.findall(r"^```python\n(.*?)```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+    model_file: dict[str, Any] = {}
+    exec(text, model_file)
+    model = model_file["make_model"]()
+    assert [tuple(model(*model_file["make_inputs"](batch=size)).shape) for size in (2, 5)] == [(2, 3), (5, 3)]
 
 
 def test_the_changelog_is_kept() -> None:
