@@ -157,10 +157,9 @@ def _check(options: argparse.Namespace) -> int:
 def _carry_out(spec: RunSpec, sweep: dict[str, Any]) -> Record:
     """The run from start to end, its progress on standard error."""
     store = Store()
-    run = store.create(spec, sweep, environment.describe())
-    total = len(spec.cases) * len(spec.modes)
-    bar = _Progress(total)
+    bar = _Progress(len(spec.cases) * len(spec.modes))
     with Engine(store) as engine:
+        run = store.create(spec, sweep, environment.describe(), engine.owner)
         future = engine.submit(run, spec)
         try:
             while not future.done():

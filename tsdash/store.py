@@ -25,6 +25,7 @@ from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Late
 
 SCHEMA_VERSION = 1
 KEPT_ARTEFACT_BYTES = 256 * 2**20
+MOST_DEATHS = 2  # of a server during one case; then the case is marked and left
 _BUSY_S = 30.0  # how long a writer waits for another
 _SCHEMA = """
 CREATE TABLE runs (
@@ -37,8 +38,17 @@ CREATE TABLE runs (
     description TEXT,
     failure TEXT,
     doing TEXT NOT NULL DEFAULT '',    -- "mode case" in progress
+    owner TEXT NOT NULL DEFAULT '',    -- the process that runs it, see `Owner`
+    name TEXT NOT NULL DEFAULT '',
+    note TEXT NOT NULL DEFAULT '',
+    pinned INTEGER NOT NULL DEFAULT 0,
+    deleted_at REAL,                   -- hidden since then, gone for good at the next start of a server
     began_at REAL,
     ended_at REAL
+);
+CREATE TABLE deaths (                  -- how often a server died while it ran a case
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, mode TEXT NOT NULL, id TEXT NOT NULL, times INTEGER NOT NULL,
+    PRIMARY KEY (run, mode, id)
 );
 CREATE TABLE exports (
     run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, mode TEXT NOT NULL, facts TEXT NOT NULL,
@@ -134,17 +144,38 @@ class Store:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
-    def create(self, spec: RunSpec, sweep: Any, environment: dict[str, Any]) -> int:
+    def create(self, spec: RunSpec, sweep: Any, environment: dict[str, Any], owner: str = "") -> int:
         """A new queued run; returns its id."""
         with self._writing() as connection:
             row = connection.execute(
-                "INSERT INTO runs (created_at, state, spec, sweep, environment) VALUES (?, 'queued', ?, ?, ?)",
-                (time.time(), _text(spec), _text(sweep), _text(environment)),
+                "INSERT INTO runs (created_at, state, spec, sweep, environment, owner) VALUES (?, 'queued', ?, ?, ?, ?)",
+                (time.time(), _text(spec), _text(sweep), _text(environment), owner),
             )
             return int(row.lastrowid or 0)
 
     def begin(self, run: int) -> None:
-        self._update(run, "state = 'running', began_at = ?", time.time())
+        self._update(run, "state = 'running', began_at = coalesce(began_at, ?)", time.time())
+
+    def unfinished(self) -> dict[int, str]:
+        """The runs that are queued or running, with their owners."""
+        rows = self._connection().execute("SELECT id, owner FROM runs WHERE state IN ('queued', 'running') AND deleted_at IS NULL ORDER BY id")
+        return {row["id"]: row["owner"] for row in rows}
+
+    def claim(self, run: int, old: str, new: str) -> bool:
+        """Take a run over from an owner that has died; False when somebody else was quicker. The case that was being run
+        is counted as a death."""
+        with self._writing() as connection:
+            if connection.execute("UPDATE runs SET owner = ? WHERE id = ? AND owner = ?", (new, run, old)).rowcount == 0:
+                return False
+            mode, _, case = connection.execute("SELECT doing FROM runs WHERE id = ?", (run,)).fetchone()[0].partition(" ")
+            if case:
+                connection.execute("INSERT INTO deaths VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET times = times + 1", (run, mode, case))
+        return True
+
+    def deadly(self, run: int) -> frozenset[tuple[str, str]]:
+        """The (mode, case) pairs during which a server died at least MOST_DEATHS times."""
+        rows = self._connection().execute("SELECT mode, id FROM deaths WHERE run = ? AND times >= ?", (run, MOST_DEATHS))
+        return frozenset((row["mode"], row["id"]) for row in rows)
 
     def end(self, run: int, state: str, failure: ErrorFacts | None = None) -> None:
         self._update(run, "state = ?, failure = ?, ended_at = ?, doing = ''", state, None if failure is None else _text(failure), time.time())

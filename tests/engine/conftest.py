@@ -29,7 +29,7 @@ def check(engine: Engine) -> Callable[..., Record]:
         source = ModelSource(name=name, kind="file", filename=name, text=text)
         sweep = sweep or Sweep(dims={"n": (2, 3, 4)})
         spec = RunSpec(model=source, modes=modes, cases=plan.cases(sweep, models.default_dims(source)), limits=limits, latency=latency)
-        run_id = engine.store.create(spec, sweep, {})
+        run_id = engine.store.create(spec, sweep, {}, engine.owner)
         engine.submit(run_id, spec).result(120)
         return engine.store.load(run_id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.nursery import Nursery, Worker, WorkerLost
 from tsdash.engine.references import Reference, References, loaded_author, raise_fault
 from tsdash.errors import ModelError
@@ -34,6 +36,7 @@ from tsdash.spec import (
 
 LATENCY_BUDGET_S = 3.0
 DIAGNOSE_LIMIT_S = 60.0
+RECYCLE_SHARE = 0.5  # of its memory limit that a worker may hold between two cases
 MOST_EXPLAINED = 64  # failing cases that a diagnosis looks at
 
 
@@ -48,21 +51,38 @@ class Sink(Protocol):
     def doing(self, mode: str, case: str) -> None: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lanes:
-    """What a run must hold to use the machine: `correctness` a place a mode, `measuring` all of it."""
+    """What a run holds to use the machine: a place of `correctness` for a case, `measuring` for all of it. `session` says
+    for whom."""
 
-    correctness: asyncio.Semaphore
-    measuring: asyncio.Lock
+    correctness: FairLane
+    measuring: MeasuringLane
+    session: str
 
 
-async def conduct(spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes) -> None:
-    """Carry out `spec`, every fact to `sink`. Raises ModelError when the model cannot be loaded; a mode or a case that fails
-    is a fact like any other. Cancelling the task kills its workers."""
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What an earlier attempt at the run left: its results, its explained modes, and the cases that killed its server."""
+
+    results: tuple[CaseResult, ...] = ()
+    explained: frozenset[str] = frozenset()
+    deadly: frozenset[tuple[str, str]] = frozenset()
+
+    def of(self, mode: str) -> dict[str, CaseResult]:
+        return {result.case.id: result for result in self.results if result.mode == mode}
+
+
+async def conduct(spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes, past: Past) -> None:
+    """Carry out `spec` as far as `past` has not, every fact to `sink`.
+
+    Raises ModelError when the model cannot be loaded; a mode or a case that fails is a fact like any other. Cancelling the
+    task kills its workers.
+    """
     shared = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix=f"tsdash-{os.getpid()}-", dir=shared if shared.is_dir() else None))
     references = References(nursery, spec, folder)
-    run = _Run(spec, nursery, sink, lanes, folder, references)
+    run = _Run(spec, nursery, sink, lanes, past, folder, references)
     try:
         await run.all()
     finally:
@@ -71,8 +91,9 @@ async def conduct(spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes) 
 
 
 class _Run:
-    def __init__(self, spec: RunSpec, nursery: Nursery, sink: Sink, lanes: Lanes, folder: Path, references: References) -> None:
+    def __init__(self, spec: RunSpec, nursery: Nursery, sink: Sink, lanes: Lanes, past: Past, folder: Path, references: References) -> None:
         self._spec = spec
+        self._past = past
         self._nursery = nursery
         self._sink = sink
         self._lanes = lanes
@@ -81,13 +102,15 @@ class _Run:
         self._artefacts: dict[str, str] = {}
 
     async def all(self) -> None:
-        preload = [module for mode in self._spec.modes for module in EXPORTERS[mode].needs]
+        preload = ["torchvision"] if self._spec.model.kind == "torchvision" else []
+        preload += [module for mode in self._spec.modes for module in EXPORTERS[mode].needs]
         if preload:
             await self._nursery.preload(tuple(dict.fromkeys(preload)))
         description = await self._references.describe()
         self._sink.described(description)
         self._sink.described(await self._references.check(description))
-        modes = [asyncio.ensure_future(self._mode(mode)) for mode in self._spec.modes]
+        places = asyncio.Semaphore(self._lanes.correctness.places)  # modes at work at once: each has processes of its own
+        modes = [asyncio.ensure_future(self._mode(mode, places)) for mode in self._spec.modes]
         try:
             await asyncio.gather(*modes)
         finally:
@@ -95,28 +118,49 @@ class _Run:
                 mode.cancel()
             await asyncio.gather(*modes, return_exceptions=True)
         if self._spec.latency and self._artefacts:
-            async with self._lanes.measuring:
+            async with self._lanes.measuring.alone():
                 await self._latency()
 
-    async def _mode(self, mode: str) -> None:
-        async with self._lanes.correctness:
-            self._sink.doing(mode, "exporting")
-            export, sources, artefact = await self._export(mode)
+    async def _mode(self, mode: str, places: asyncio.Semaphore) -> None:
+        """Export, sweep and, where it fails, explain one mode."""
+        known = self._past.of(mode)
+        swept = all(case.id in known for case in self._spec.cases)
+        if swept and mode in self._past.explained and not self._spec.latency:
+            return
+        async with places:
+            async with self._place():
+                self._sink.doing(mode, "exporting")
+                export, sources, artefact = await self._export(mode)
             self._sink.exported(export, artefact)
-            sweep = _Sweep(self._spec, self._nursery, self._references, mode, artefact, sources, self._folder / f"clean-{mode}")
-            results = []
-            try:
-                for case, following in zip(self._spec.cases, (*self._spec.cases[1:], None), strict=True):
-                    self._sink.doing(mode, case.id)
-                    result, views = await sweep.case(case, export, following)
-                    self._sink.judged(result, views)
-                    results.append(result)
-            finally:
-                await sweep.close()
+            results = await self._sweep(export, sources, artefact, known)
             failures = tuple(result for result in results if counts_against(result, judge(result)))
-            if failures:
-                self._sink.doing(mode, "diagnosing")
-                self._sink.explained(mode, await self._diagnose(export, failures, artefact))
+            if mode not in self._past.explained:
+                async with self._place():
+                    self._sink.doing(mode, "diagnosing")
+                    self._sink.explained(mode, await self._diagnose(export, failures, artefact) if failures else ())
+
+    async def _sweep(self, export: Export, sources: Any, artefact: Path | None, known: dict[str, CaseResult]) -> list[CaseResult]:
+        """The results of all cases of a mode, the `known` ones among them."""
+        mode = export.mode
+        sweep = _Sweep(self._spec, self._nursery, self._references, mode, artefact, sources, self._folder / f"clean-{mode}")
+        results = list(known.values())
+        left = [case for case in self._spec.cases if case.id not in known]
+        try:
+            for case, following in zip(left, (*left[1:], None), strict=True):
+                if (mode, case.id) in self._past.deadly:
+                    result, views = _deadly(case, mode), {}
+                else:
+                    async with self._place():
+                        self._sink.doing(mode, case.id)
+                        result, views = await sweep.case(case, export, following)
+                self._sink.judged(result, views)
+                results.append(result)
+        finally:
+            await sweep.close()
+        return results
+
+    def _place(self) -> contextlib.AbstractAsyncContextManager[None]:
+        return self._lanes.correctness.place(self._lanes.session)
 
     async def _export(self, mode: str) -> tuple[Export, Any, Path | None]:
         """Export in a fresh author worker: what TorchScript compiles depends on what the process compiled before."""
@@ -180,6 +224,12 @@ class _Run:
         self._sink.timed(latency)
 
 
+def _deadly(case: Case, mode: str) -> CaseResult:
+    """A case that is not tried again."""
+    error = ErrorFacts(type="crash", message="the whole server went down twice while this case ran; it is not tried again")
+    return CaseResult(case=case, mode=mode, eager=Side(), exported=Side(ended="crash", error=error))
+
+
 class _Sweep:
     """The cases of one mode, one after the other, on a clean worker that is replaced when a case kills it."""
 
@@ -229,6 +279,8 @@ class _Sweep:
         )
         if any(not facts.identical for facts in result.outputs):
             result = await self._refereed(result, worker, str(expected))
+        if worker.rss_bytes() > RECYCLE_SHARE * self._spec.limits.memory_mib * 2**20:
+            await worker.kill()  # a leak, or memory that is not given back: the next case starts on a new one
         return result, answer.get("views", {})
 
     async def _refereed(self, result: CaseResult, worker: Worker, expected: str) -> CaseResult:

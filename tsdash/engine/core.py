@@ -11,65 +11,135 @@ import concurrent.futures
 import contextlib
 import os
 import threading
-import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsdash.engine.conduct import Lanes, conduct
+from tsdash.engine import owners
+from tsdash.engine.conduct import Lanes, Past, conduct
+from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.nursery import Nursery
 from tsdash.errors import ModelError
 from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec
 from tsdash.store import Store
 
 START_S = 60.0
-TELL_EVERY_S = 0.2  # what a run is doing; its results are told at once
+TELL_AFTER_S = 0.2  # a case that takes longer is told to the store, so that a server that dies in it is remembered
+MOST_RUNS = 8  # at work at once; the others wait, for every run holds processes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """A place where cases run, and how many at once."""
+    """Where cases run: how many at once, and how many runs are at work and waiting."""
 
     name: str
     places: int
+    running: int
+    waiting: int
 
 
 class Engine:
-    """Runs what is submitted and writes every fact to the store. Close it, or use it as a context manager."""
+    """Runs what is submitted and writes every fact to the store. Close it, or use it as a context manager.
 
-    def __init__(self, store: Store) -> None:
+    `kind` is "server" or "check". A server takes up the unfinished runs of servers that have died; what a dead check left is
+    marked interrupted.
+    """
+
+    def __init__(self, store: Store, kind: str = "check") -> None:
         self.store = store
+        self.owner = owners.this_process(kind)
         self._places = max(1, (os.cpu_count() or 2) - 1)
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._loop = asyncio.new_event_loop()
-        started: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._live, args=(started,), name="tsdash engine", daemon=True)
-        self._thread.start()
-        started.result(START_S)
+        self._lock = threading.Lock()
+        self._resumes = kind == "server"
+        self._life = self._start()
+        if self._resumes:
+            self._take_over()
 
-    def submit(self, run: int, spec: RunSpec) -> concurrent.futures.Future[None]:
+    def submit(self, run: int, spec: RunSpec, session: str = "") -> concurrent.futures.Future[None]:
         """Queue a run that the store has created. The Future ends when the run has; what came of it is in the store."""
-        return asyncio.run_coroutine_threadsafe(self._carry_out(run, spec), self._loop)
+        return self._alive().submit(run, spec, session or str(run))
 
     def cancel(self, run: int) -> None:
         """End a run now, its workers included. Nothing happens if it has ended."""
-        self._loop.call_soon_threadsafe(self._cancel, run)
+        self._alive().cancel(run)
+
+    def ahead(self, run: int) -> int:
+        """How many runs are before this one in the queue; 0 once it is at work."""
+        return self._alive().ahead(run)
 
     def lanes(self) -> tuple[Lane, ...]:
-        return (Lane(name="correctness", places=self._places), Lane(name="latency", places=1))
+        life = self._alive()
+        working = min(len(life.tasks), MOST_RUNS)
+        return (Lane(name="correctness", places=self._places, running=working, waiting=len(life.tasks) - working), Lane(name="latency", places=1, running=0, waiting=0))
 
     def close(self) -> None:
-        """Cancel what runs and end the zygote."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(START_S)
+        """Interrupt what runs and end the zygote."""
+        self._life.close()
 
     def __enter__(self) -> Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _start(self) -> _Life:
+        return _Life(self.store, self._places, resumes=self._resumes)
+
+    def _alive(self) -> _Life:
+        """The engine's thread; a new one, which takes up the work, where the old one has died."""
+        with self._lock:
+            if not self._life.alive:
+                self._life = self._start()
+                for run, owner in self.store.unfinished().items():
+                    if owner == self.owner:
+                        self._life.submit(run, self.store.load(run).spec, str(run))
+            return self._life
+
+    def _take_over(self) -> None:
+        """Adopt what servers that have died left unfinished."""
+        for run, owner in self.store.unfinished().items():
+            if owners.lives(owner):
+                continue
+            if not owner.startswith("server"):
+                self.store.end(run, "interrupted")
+            elif self.store.claim(run, owner, self.owner):
+                self._life.submit(run, self.store.load(run).spec, str(run))
+
+
+class _Life:
+    """One thread with an event loop and a zygote, from its start to its end."""
+
+    def __init__(self, store: Store, places: int, *, resumes: bool) -> None:
+        self._store = store
+        self._places = places
+        self._resumes = resumes
+        self.tasks: dict[int, asyncio.Task[None]] = {}
+        self._loop = asyncio.new_event_loop()
+        self._closing = False
+        started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._thread = threading.Thread(target=self._live, args=(started,), name="tsdash engine", daemon=True)
+        self._thread.start()
+        started.result(START_S)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def submit(self, run: int, spec: RunSpec, session: str) -> concurrent.futures.Future[None]:
+        return asyncio.run_coroutine_threadsafe(self._carry_out(run, spec, session), self._loop)
+
+    def cancel(self, run: int) -> None:
+        self._loop.call_soon_threadsafe(self._cancel, run)
+
+    def ahead(self, run: int) -> int:
+        waiting = list(self.tasks)[MOST_RUNS:]
+        return waiting.index(run) + 1 if run in waiting else 0
+
+    def close(self) -> None:
+        if self.alive:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(START_S)
 
     def _live(self, started: concurrent.futures.Future[None]) -> None:
         asyncio.set_event_loop(self._loop)
@@ -79,45 +149,59 @@ class Engine:
     async def _serve(self, started: concurrent.futures.Future[None]) -> None:
         self._stop = asyncio.Event()
         self._nursery = Nursery()
-        self._lanes = Lanes(correctness=asyncio.Semaphore(self._places), measuring=asyncio.Lock())
+        self._correctness = FairLane(self._places)
+        self._measuring = MeasuringLane(self._correctness)
+        self._runs = asyncio.Semaphore(MOST_RUNS)
         started.set_result(None)
         warm = asyncio.ensure_future(self._nursery.start())  # so that the first run finds torch imported
         await self._stop.wait()
-        for task in (warm, *self._tasks.values()):
+        self._closing = True
+        for task in (warm, *self.tasks.values()):
             task.cancel()
-        await asyncio.gather(warm, *self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(warm, *self.tasks.values(), return_exceptions=True)
         await self._nursery.close()
 
     def _cancel(self, run: int) -> None:
-        if run in self._tasks:
-            self._tasks[run].cancel()
+        if run in self.tasks:
+            self.tasks[run].cancel()
 
-    async def _carry_out(self, run: int, spec: RunSpec) -> None:
-        task = asyncio.ensure_future(self._one(run, spec))
-        self._tasks[run] = task
+    async def _carry_out(self, run: int, spec: RunSpec, session: str) -> None:
+        if self._closing:
+            return
+        task = asyncio.ensure_future(self._one(run, spec, session))
+        self.tasks[run] = task
         try:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         finally:
-            self._tasks.pop(run, None)
+            self.tasks.pop(run, None)
 
-    async def _one(self, run: int, spec: RunSpec) -> None:
-        self.store.begin(run)
+    async def _one(self, run: int, spec: RunSpec, session: str) -> None:
         state: str = "failed"
         failure: ErrorFacts | None = None
+        sink = _StoreSink(self._store, run)
         try:
-            await conduct(spec, nursery=self._nursery, sink=_StoreSink(self.store, run), lanes=self._lanes)
+            async with self._runs:
+                self._store.begin(run)
+                lanes = Lanes(correctness=self._correctness, measuring=self._measuring, session=session)
+                await conduct(spec, nursery=self._nursery, sink=sink, lanes=lanes, past=self._past(run))
             state = "done"
         except ModelError as error:
             failure = ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line)
         except asyncio.CancelledError:
-            state = "interrupted" if self._stop.is_set() else "cancelled"
+            state = "interrupted" if self._closing else "cancelled"
             raise
         except Exception as error:  # a fault of ours: the run says so, the engine lives on
             failure = ErrorFacts(type=type(error).__name__, message=f"tsdash failed: {error}", traceback=traceback.format_exc()[-8192:])
             traceback.print_exc()
         finally:
-            self.store.end(run, state, failure)
+            sink.close()
+            if not (self._closing and self._resumes):  # what a server leaves unfinished the next one takes up
+                self._store.end(run, state, failure)
+
+    def _past(self, run: int) -> Past:
+        record = self._store.load(run)
+        return Past(results=record.results, explained=frozenset(record.causes), deadly=self._store.deadly(run))
 
 
 class _StoreSink:
@@ -126,7 +210,7 @@ class _StoreSink:
     def __init__(self, store: Store, run: int) -> None:
         self._store = store
         self._run = run
-        self._tell_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
     def described(self, description: Description) -> None:
         self._store.describe(self._run, description)
@@ -144,6 +228,10 @@ class _StoreSink:
         self._store.add_causes(self._run, mode, causes)
 
     def doing(self, mode: str, case: str) -> None:
-        if time.monotonic() >= self._tell_at:
-            self._store.doing(self._run, mode, case)
-            self._tell_at = time.monotonic() + TELL_EVERY_S
+        """Told once it has taken a while: most cases are over before anybody could read it."""
+        self.close()
+        self._timer = asyncio.get_running_loop().call_later(TELL_AFTER_S, self._store.doing, self._run, mode, case)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

@@ -174,6 +174,13 @@ class Worker:
     def alive(self) -> bool:
         return not self._exit.done()
 
+    def rss_bytes(self) -> int:
+        """Resident memory of the worker; 0 where the system does not tell."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, ValueError, IndexError):
+            return 0
+
     @property
     def output(self) -> str:
         """What the worker wrote to stdout and stderr, head and tail."""
