@@ -36,10 +36,12 @@ class Heard:
         self.compiling: str | None = None  # the compiler's own report of the call that it could not follow
 
     def warnings(self) -> tuple[ExportWarning, ...]:
-        """Every distinct warning, in the order in which they came first."""
-        if not self._dropped:
-            return tuple(self._found)
-        return (*self._found, ExportWarning(message=f"{self._dropped} more warnings were not kept.", category="Note"))
+        """Every distinct warning, in the order in which they came first; one without a line only if no other says the same."""
+        placed = {warning.message for warning in self._found if warning.line is not None}
+        kept = [warning for warning in self._found if warning.line is not None or warning.message not in placed]
+        if self._dropped:
+            kept.append(ExportWarning(message=f"{self._dropped} more warnings were not kept.", category="Note"))
+        return tuple(kept)
 
     def error(self, exc: BaseException) -> ErrorFacts:
         """The facts of what ended the export."""

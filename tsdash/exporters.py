@@ -54,16 +54,19 @@ def _save_script(exported: Any, path: Path) -> None:
 def _load_script(path: Path, device: str) -> Any:
     import torch
 
-    return torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # that torch.jit.load is deprecated, every time
+        return torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
 
 
 def _load_optimized(path: Path, device: str) -> Any:
     """The frozen script, optimised for the machine that loads it."""
     import torch
 
+    script = _load_script(path, device)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.jit.optimize_for_inference(_load_script(path, device))
+        warnings.simplefilter("ignore", FutureWarning)  # likewise
+        return torch.jit.optimize_for_inference(script)
 
 
 def _save_program(exported: Any, path: Path) -> None:

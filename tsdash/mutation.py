@@ -131,11 +131,13 @@ class _Script:
             return False
         if kind in ("aten::__getitem__", "prim::ListUnpack", "prim::TupleUnpack", "prim::TupleIndex", "aten::values"):
             return self._holds(node.inputsAt(0), seen)
+        sources = list(node.inputs())
         signature = _signature(node)
-        if signature is None and kind not in (*_TRANSPARENT, "prim::unchecked_cast"):
-            return True  # an attribute, a constant, the module itself, or something unheard of
-        aliased = signature is None or kind in _TRANSPARENT or signature.returns_alias
-        return aliased and any(self._outlives(source, seen) for source in node.inputs() if _is_written_in_place(source))
+        if kind not in (*_TRANSPARENT, "prim::unchecked_cast"):
+            if signature is None:
+                return True  # an attribute, a constant, the module itself, or something unheard of
+            sources = [sources[index] for index in signature.shared]
+        return any(self._outlives(source, seen) for source in sources if _is_written_in_place(source))
 
     def _holds(self, container: Any, seen: frozenset[int]) -> bool:
         """Whether an element taken out of a container may outlive the call."""
@@ -169,13 +171,22 @@ def _carried(node: Any) -> Iterator[tuple[int, list[Any]]]:
 
 
 class _Signature:
-    """What an operator's schema says of aliases: the arguments that it writes to, and whether a result shares memory."""
+    """What an operator's schema says of aliases: the arguments that it writes to, and those that a result may share memory
+    with, by position."""
 
     def __init__(self, schema: Any) -> None:
-        self.written = [
-            i for i, argument in enumerate(schema.arguments) if argument.alias_info and argument.alias_info.is_write
-        ]
-        self.returns_alias = any(result.alias_info is not None for result in schema.returns)
+        aliases = [argument.alias_info for argument in schema.arguments]
+        self.names = [argument.name for argument in schema.arguments]
+        self.written = [i for i, alias in enumerate(aliases) if alias and alias.is_write]
+        self.shared: list[int] = []
+        for result in (result.alias_info for result in schema.returns if result.alias_info is not None):
+            named = result.before_set | result.after_set
+            anything = not named or "*" in named  # a list of views, or an element of a list
+            self.shared += [
+                i
+                for i, alias in enumerate(aliases)
+                if anything or (alias and named & (alias.before_set | alias.after_set))
+            ]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -211,11 +222,9 @@ def _program_writes(graph: torch.fx.Graph, *, outermost: bool) -> bool:
         schema = getattr(node.target, "_schema", None)
         if node.op != "call_function" or schema is None:
             continue
-        given = {
-            argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)
-        } | node.kwargs
-        written = [given.get(schema.arguments[index].name) for index in _Signature(schema).written]
-        if _any_outlives(written, outermost=outermost):
+        given = _arguments(node, schema)
+        signature = _Signature(schema)
+        if _any_outlives((given.get(signature.names[index]) for index in signature.written), outermost=outermost):
             return True
         switch = _STATISTICS.get(schema.name.removeprefix("aten::"))
         if switch and given.get("running_mean") is not None and given.get(switch) is not False:
@@ -223,8 +232,12 @@ def _program_writes(graph: torch.fx.Graph, *, outermost: bool) -> bool:
     return False
 
 
+def _arguments(node: torch.fx.Node, schema: Any) -> dict[str, Any]:
+    return {argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)} | node.kwargs
+
+
 def _any_outlives(values: Iterable[Any], *, outermost: bool) -> bool:
-    """Whether a written value is, or is a view of, something that is still there at the next call."""
+    """Whether one of these is, or is a view of, something that is still there at the next call."""
     for value in values:
         if isinstance(value, (list, tuple)):
             if _any_outlives(value, outermost=outermost):
@@ -240,5 +253,8 @@ def _node_outlives(node: torch.fx.Node, *, outermost: bool) -> bool:
     if node.op != "call_function":
         return True
     schema = getattr(node.target, "_schema", None)
-    through = schema is None or f"{schema.name}" in _TRANSPARENT or _Signature(schema).returns_alias
-    return through and _any_outlives(node.all_input_nodes, outermost=outermost)
+    sources: Iterable[Any] = node.all_input_nodes
+    if schema is not None and schema.name not in _TRANSPARENT:
+        given, signature = _arguments(node, schema), _Signature(schema)
+        sources = [given.get(signature.names[index]) for index in signature.shared]
+    return _any_outlives(sources, outermost=outermost)
