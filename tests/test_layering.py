@@ -60,7 +60,7 @@ clean              | spec tracebacks inputs exporters tensorfile tree compare el
                    | calling                                                            |
 worker             | spec errors (author clean)                                         | (torch)
 store              | spec errors                                                        |
-engine             | spec errors exporters judge store                                  | psutil
+engine             | spec errors models exporters judge store                           | psutil
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
 tables             | spec plan stats judge store findings                               | numpy pandas

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from tsdash.engine import folders
 from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.nursery import Nursery, Worker, WorkerLost
 from tsdash.engine.references import Reference, References, loaded_author, raise_fault
@@ -87,7 +87,7 @@ async def conduct(spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes, 
         await run.all()
     finally:
         await references.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        await asyncio.to_thread(folders.remove, folder)
 
 
 class _Run:
@@ -165,11 +165,12 @@ class _Run:
     async def _export(self, mode: str) -> tuple[Export, Any, Path | None]:
         """Export in a fresh author worker: what TorchScript compiles depends on what the process compiled before."""
         limits = self._spec.limits
-        artefact = self._folder / f"{mode}{EXPORTERS[mode].suffix}"
+        artefact = self._folder / f"artefact-{mode}" / f"{mode}{EXPORTERS[mode].suffix}"
         began = time.monotonic()
         worker: Worker | None = None
         try:
-            worker, answer = await loaded_author(self._nursery, self._spec, self._folder / f"author-{mode}")
+            artefact.parent.mkdir(exist_ok=True)
+            worker, answer = await loaded_author(self._nursery, self._spec, self._folder / f"author-{mode}", writes=(artefact.parent,))
             request = {"do": "export", "mode": mode, "case": to_json(self._spec.cases[0]), "artefact": str(artefact)}
             export = from_json(Export, raise_fault(await worker.call(request, limits.export_s))["ok"])
             sources = answer["sources"]
@@ -190,7 +191,8 @@ class _Run:
         """The causes of `failures`, found in a fresh author worker: explaining runs the user's code again and again."""
         worker: Worker | None = None
         try:
-            worker, _ = await loaded_author(self._nursery, self._spec, self._folder / f"diagnosis-{export.mode}")
+            reads = () if artefact is None else (artefact.parent,)
+            worker, _ = await loaded_author(self._nursery, self._spec, self._folder / f"diagnosis-{export.mode}", reads=reads)
             request = {
                 "do": "diagnose",
                 "mode": export.mode,
@@ -211,7 +213,8 @@ class _Run:
         """Time every mode beside eager on the base case, in one process."""
         self._sink.doing("latency", self._spec.cases[0].id)
         try:
-            worker, _ = await loaded_author(self._nursery, self._spec, self._folder / "latency")
+            reads = [Path(artefact).parent for artefact in self._artefacts.values()]
+            worker, _ = await loaded_author(self._nursery, self._spec, self._folder / "latency", reads=reads)
         except ModelError:
             return
         request = {"do": "time", "case": to_json(self._spec.cases[0]), "artefacts": self._artefacts, "budget_s": LATENCY_BUDGET_S * (2 + len(self._artefacts))}
@@ -295,9 +298,10 @@ class _Sweep:
     async def _clean(self) -> Worker:
         """The clean worker with the artefact loaded."""
         if self._worker is None or not self._worker.alive:
-            self._folder.mkdir(exist_ok=True)
             limits = self._spec.limits
-            self._worker = await self._nursery.fork("clean", self._folder, limits.memory_mib, limits.output_kib)
+            assert self._artefact is not None
+            reads = (self._references.tensors, self._artefact.parent)
+            self._worker = await self._nursery.fork("clean", self._folder, limits.memory_mib, limits.output_kib, reads=reads)
             request = {"do": "load", "mode": self._mode, "artefact": str(self._artefact), "sources": self._sources}
             answer = raise_fault(await self._worker.call(request, limits.load_s))["ok"]
             self._unloadable = from_json(ErrorFacts, answer["error"]) if "error" in answer else None

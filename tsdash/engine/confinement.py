@@ -1,19 +1,60 @@
-"""What a worker may do: its own session, limits, a clean environment, a folder of its own, no inherited descriptors."""
+"""What a worker may do: its own session, limits, a clean environment, folders of its own, no network, no secrets.
+
+`confine` applies to a freshly forked process all that the system has, and says what that was. docs/isolation.md describes the
+whole and what remains.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import faulthandler
 import os
-import resource
 import signal
+import struct
 import sys
-from typing import Any
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tsdash.engine import landlock, seccomp
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+NOT_ISOLATED = "not isolated"  # the first word on a system without Landlock and seccomp
+STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR, CHANNEL = range(4)  # a worker's descriptors; it has no other
+_DESCRIPTORS = 256
 
 _PR_SET_PDEATHSIG = 1
-ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-_FILE_MIB = 16384
-_DESCRIPTORS = 256
+_CAPABILITIES_VERSION = 0x20080522
+_READ_ANYWAY = 1 << 2  # CAP_DAC_READ_SEARCH: Landlock says what may be read, not the owner of a virtual environment
+
+SYSTEM = (
+    *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/etc/timezone"),
+    *("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/os-release", "/etc/fonts"),  # readable by all, none of them secret
+    *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems", "/proc/sys", "/sys/devices/system"),
+)
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+ACCELERATORS = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/kfd", "/dev/dri/*", "/dev/dxg")
+DRIVERS = ("/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/sys/devices", "/sys/bus/pci", "/sys/class", "/sys/module", "/etc/OpenCL")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What one worker gets. `folder` is its current folder, home and place for temporary files; it may write there and in
+    `writes`, read what is in `reads`, and import from `searches`, whose hidden entries (.git, .env) stay hidden."""
+
+    folder: str
+    memory_mib: int
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    strict: bool = False  # end rather than work with less than Landlock and seccomp
 
 
 def die_with_parent() -> None:
@@ -22,29 +63,114 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def confine(folder: str, channel: int, output: int, confinement: dict[str, Any]) -> tuple[int, int]:
-    """Apply `confinement` ({"memory_mib": …, "environment": {…}}) to this freshly forked process.
+def confine(bounds: Bounds, channel: int, output: int) -> tuple[str, ...]:
+    """Apply `bounds` to this freshly forked, single-threaded process; returns what was applied, in words.
 
-    Returns the descriptors of channel and output as they are now: 3 and 1.
+    From then on `channel` is descriptor 3, `output` is 1 and 2, and no other is open. No call undoes any of it.
     """
     os.setsid()
     die_with_parent()
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    if channel != 3:
-        os.dup2(channel, 3)
-    os.closerange(4, 65536)
-    os.set_inheritable(3, False)
+    _keep_descriptors(channel, output)
+    use_folder(bounds.folder)
+    applied = [*limit(bounds.memory_mib), "a clean environment, and a folder of its own as home"]
+    faulthandler.enable(file=STANDARD_ERROR)
+    version = landlock.restrict(_grants(bounds))
+    capabilities = _drop_capabilities(keep=_READ_ANYWAY if version else 0)
+    filtered = seccomp.restrict(own_signals=version < landlock.SCOPES_ABI, bind=bool(_accelerators()))
+    if bounds.strict and not (version and filtered):
+        raise RuntimeError("strict isolation needs Landlock and seccomp, and this system has not both")
+    return (*_walls(version, filtered), *(["no capabilities"] if capabilities else []), *applied)
+
+
+def _walls(version: int, filtered: bool) -> Iterator[str]:
+    if not version and not filtered:
+        yield f"{NOT_ISOLATED}: this system has neither Landlock nor seccomp"
+    if version:
+        tcp = ", no TCP" if version >= landlock.TCP_ABI else ""
+        signals = ", no signals to other processes" if version >= landlock.SCOPES_ABI else ""
+        yield f"Landlock (ABI {version}): writes only in the run's own folders, reads only Python, system libraries and tsdash{tcp}{signals}"
+    if filtered:
+        yield "seccomp: no network, no access to other processes, no namespaces, no kernel subsystems beyond computing"
+
+
+def _keep_descriptors(channel: int, output: int) -> None:
+    os.dup2(output, STANDARD_OUTPUT)
+    os.dup2(output, STANDARD_ERROR)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), STANDARD_INPUT)
+    if channel != CHANNEL:
+        os.dup2(channel, CHANNEL)
+    os.closerange(CHANNEL + 1, 65536)
+    os.set_inheritable(CHANNEL, False)
+
+
+def use_folder(folder: str) -> None:
+    """Make `folder` the current one, home, and the place for temporary files; forget what else the environment said."""
     os.chdir(folder)
     kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     os.environ.clear()
     os.environ.update({**kept, "HOME": folder, "TMPDIR": folder, "TORCH_HOME": folder, "MPLCONFIGDIR": folder})
-    limit = int(confinement["memory_mib"]) * 2**20
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_MIB * 2**20, _FILE_MIB * 2**20))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
-    faulthandler.enable(file=2)
-    return 3, 1
+    tempfile.tempdir = None  # what the zygote found for itself
+    sys.dont_write_bytecode = True
+
+
+def limit(memory_mib: int) -> tuple[str, ...]:
+    """Let the kernel hold this process to its memory; files may be as large as memory, for they are made from it."""
+    if resource is None:
+        return ()
+    memory = memory_mib * 2**20
+    for what, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_FSIZE, memory),
+        (resource.RLIMIT_NOFILE, _DESCRIPTORS),
+    ):
+        _, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
+    return (f"at most {memory_mib:,} MiB of memory and of a file, {_DESCRIPTORS} descriptors, no core dumps",)
+
+
+def _grants(bounds: Bounds) -> Iterator[tuple[Path, int]]:
+    """(path, rights) of everything that the worker may open."""
+    for path in (bounds.folder, *bounds.writes):
+        yield Path(path), landlock.WRITE
+    for path in (*SYSTEM, *installation(), *bounds.reads, f"/proc/{os.getpid()}"):
+        yield Path(path), landlock.READ
+    for path in bounds.searches:
+        yield Path(path), landlock.LIST
+        yield from ((child, landlock.READ) for child in Path(path).glob("[!.]*"))
+    for path in DEVICES:
+        yield Path(path), landlock.DEVICE
+    accelerators = _accelerators()
+    for device in accelerators:
+        yield device, landlock.DEVICE
+    for path in DRIVERS if accelerators else ():
+        yield Path(path), landlock.READ
+
+
+def installation() -> tuple[str, ...]:
+    """The folders of Python, of all that is installed for it, and of tsdash."""
+    installed = (path for path in sys.path if Path(path).name in ("site-packages", "dist-packages"))
+    # torch may come from a PYTHONPATH of its own
+    packages = (Path(sys.modules[name].__file__ or "").parent for name in ("tsdash", "torch", "numpy", "torchvision") if name in sys.modules)
+    return tuple(dict.fromkeys((sys.prefix, sys.base_prefix, sys.exec_prefix, *installed, *map(str, packages))))
+
+
+def _accelerators() -> list[Path]:
+    return [path for pattern in ACCELERATORS for path in Path("/").glob(pattern[1:])]
+
+
+def _drop_capabilities(*, keep: int) -> bool:
+    """Give up every capability of the superuser but those in the mask `keep`; False where there is no such thing."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITIES_VERSION, 0))
+    sets = ctypes.create_string_buffer(24)  # effective, permitted, inheritable; their low halves, then the high ones
+    if libc.capget(header, sets) != 0:
+        return False
+    permitted = struct.unpack("=6I", sets.raw)[1] & keep
+    sets = ctypes.create_string_buffer(struct.pack("=6I", permitted, permitted, 0, 0, 0, 0), 24)
+    if libc.capset(header, sets) != 0:
+        raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
+    return True

@@ -11,13 +11,18 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tsdash.engine.confinement import ENVIRONMENT
+from tsdash.engine import folders
+from tsdash.engine.confinement import ENVIRONMENT, Bounds
 
 _MAX_MESSAGE = 64 * 2**20  # bytes of one line from a worker; more is a protocol error
 _KILL_GRACE_S = 10.0  # for the kernel to take down a killed worker
+_HELLO_S = 60.0  # for a forked worker to confine itself
+_HOME_OF_TSDASH = str(Path(__file__).resolve().parents[2])
 
 
 class WorkerLost(Exception):
@@ -38,6 +43,8 @@ class Nursery:
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._workers: dict[int, Worker] = {}
         self._ready: asyncio.Future[None] | None = None
+        self._readable = [os.path.abspath(path) for path in os.environ.get("TSDASH_READABLE", "").split(os.pathsep) if path]
+        self.confinement: tuple[str, ...] = ()  # what was applied to the latest worker
 
     async def start(self) -> None:
         """Start the zygote if none is running and wait until it has imported torch."""
@@ -49,7 +56,8 @@ class Nursery:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tsdash.engine.zygote", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env={**environment, "PYTHONPATH": os.pathsep.join(_search_path()), "OMP_NUM_THREADS": "1"},
+                env={**environment, "PYTHONPATH": os.pathsep.join([_HOME_OF_TSDASH, *_own_path()]), "OMP_NUM_THREADS": "1"},
+                cwd=os.sep,  # -m puts the current folder on the search path
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
@@ -64,17 +72,34 @@ class Nursery:
         await self.start()
         self._tell({"preload": modules})
 
-    async def fork(self, role: str, folder: Path, memory_mib: int, output_kib: int) -> Worker:
-        """A new worker in `folder`, which exists."""
+    async def fork(
+        self,
+        role: str,
+        folder: Path,
+        memory_mib: int,
+        output_kib: int,
+        *,
+        reads: Sequence[Path] = (),
+        writes: Sequence[Path] = (),
+        searches: Sequence[str] = (),
+    ) -> Worker:
+        """A new worker in `folder`, which is emptied; what it may read, write and import beside it see `confinement.Bounds`."""
         await self.start()
+        await asyncio.to_thread(folders.fresh, folder)
+        bounds = Bounds(
+            folder=str(folder),
+            memory_mib=memory_mib,
+            reads=(*map(str, reads), *(self._readable if role == "author" else ())),
+            writes=tuple(map(str, writes)),
+            searches=(*searches, *(_own_path() if role == "author" else ())),
+        )
         channel, channel_end = socket.socketpair()
         output, output_end = os.pipe()
         key = next(self._keys)
         forked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting[key] = forked
-        request = {"fork": key, "role": role, "folder": str(folder), "confinement": {"memory_mib": memory_mib}}
         try:
-            self._tell(request, [channel_end.fileno(), output_end])
+            self._tell({"fork": key, "role": role, "bounds": asdict(bounds)}, [channel_end.fileno(), output_end])
         finally:
             channel_end.close()
             os.close(output_end)
@@ -82,6 +107,7 @@ class Nursery:
         worker = Worker(self, pid, channel, output, output_kib)
         self._workers[pid] = worker
         await worker.open()
+        self.confinement = worker.confinement
         return worker
 
     def kill(self, pid: int) -> None:
@@ -131,7 +157,7 @@ class Nursery:
         elif "exited" in report:
             worker = self._workers.pop(report["exited"], None)
             if worker is not None:
-                worker.ended(report["status"])
+                worker.ended(report["status"], report["why"])
 
     def _forget(self, reason: str) -> None:
         """The zygote is gone and all its workers with it; the next fork starts another."""
@@ -149,8 +175,9 @@ class Nursery:
         self._control, self._ready, self._waiting, self._workers = None, None, {}, {}
 
 
-def _search_path() -> list[str]:
-    return [str(Path(__file__).resolve().parents[2]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+def _own_path() -> list[str]:
+    """The operator's additions to Python's search path."""
+    return [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 class Worker:
@@ -164,11 +191,20 @@ class Worker:
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._ids = itertools.count(1)
         self._lock = asyncio.Lock()
+        self._why = ""
+        self.confinement: tuple[str, ...] = ()
 
     async def open(self) -> None:
+        """Wait until the worker has confined itself and hear what that came to. Raises WorkerLost."""
         self._channel.setblocking(False)
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._channel, limit=_MAX_MESSAGE)
         self._output.start()
+        try:
+            hello = await asyncio.wait_for(self._reader.readline(), _HELLO_S)
+            self.confinement = tuple(json.loads(hello)["confined"])
+        except (asyncio.TimeoutError, OSError, ValueError) as error:
+            await self.kill()
+            raise WorkerLost("bug", f"a worker could not be confined: {self.output.strip()[-2000:] or type(error).__name__}") from None
 
     @property
     def alive(self) -> bool:
@@ -229,6 +265,8 @@ class Worker:
         except asyncio.TimeoutError:
             await self.kill()
             return "the worker closed its channel and was killed"
+        if self._why:
+            return f"{self._why}; the process was killed"
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             return f"the process died of {signal.Signals(number).name}"
@@ -242,8 +280,9 @@ class Worker:
                 await asyncio.wait_for(asyncio.shield(self._exit), _KILL_GRACE_S)
         self._writer.close()
 
-    def ended(self, status: int) -> None:
-        """Called by the nursery when the zygote reports the end."""
+    def ended(self, status: int, why: str = "") -> None:
+        """Called by the nursery when the zygote reports the end, and `why` where the warden brought it about."""
+        self._why = why
         if not self._exit.done():
             self._exit.set_result(status)
         self._output.stop()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tsdash.engine.nursery import Nursery, Worker, WorkerLost
 from tsdash.errors import ModelError
+from tsdash.models.entry_points import constants
 from tsdash.spec import Case, Description, ErrorFacts, RunSpec, Side, from_json, to_json
 
 KEPT_BYTES = 2 * 2**30  # of outputs in shared memory; beyond it the oldest are dropped and computed again when asked for
@@ -29,10 +31,13 @@ class Reference:
 
 
 class References:
+    """Eager's side of every case of a run. `tensors` is the folder of all inputs and outputs."""
+
     def __init__(self, nursery: Nursery, spec: RunSpec, folder: Path) -> None:
         self._nursery = nursery
         self._spec = spec
         self._folder = folder
+        self.tensors = folder / "tensors"
         self._worker: Worker | None = None
         self._known: OrderedDict[str, Reference] = OrderedDict()
         self._oracles: dict[str, dict[str, Any]] = {}
@@ -69,7 +74,7 @@ class References:
         reference = await self.of(case)
         async with self._lock:
             if case.id not in self._oracles:
-                request = {"do": "oracle", "case": to_json(case), "expected": str(reference.expected), "oracle": str(self._folder / f"{case.id}.oracle")}
+                request = {"do": "oracle", "case": to_json(case), "expected": str(reference.expected), "oracle": str(self.tensors / f"{case.id}.oracle")}
                 try:
                     self._oracles[case.id] = (await self._call(request, 4 * self._spec.limits.case_s))["ok"]
                 except (WorkerLost, ModelError) as error:
@@ -81,7 +86,7 @@ class References:
             await self._worker.kill()
 
     async def _compute(self, case: Case) -> Reference:
-        inputs, expected = self._folder / f"{case.id}.inputs", self._folder / f"{case.id}.expected"
+        inputs, expected = self.tensors / f"{case.id}.inputs", self.tensors / f"{case.id}.expected"
         request = {"do": "eager", "case": to_json(case), "inputs": str(inputs), "expected": str(expected)}
         try:
             answer = (await self._call(request, self._spec.limits.case_s))["ok"]
@@ -102,7 +107,7 @@ class References:
             dropped = self._known.pop(key)
             total -= dropped.size_bytes
             self._oracles.pop(key, None)
-            for path in (dropped.inputs, dropped.expected, self._folder / f"{key}.oracle"):
+            for path in (dropped.inputs, dropped.expected, self.tensors / f"{key}.oracle"):
                 if path is not None:
                     path.unlink(missing_ok=True)
 
@@ -113,15 +118,19 @@ class References:
         return raise_fault(await self._worker.call(request, limit_s))
 
     async def _load(self) -> dict[str, Any]:
-        self._worker, answer = await loaded_author(self._nursery, self._spec, self._folder / "eager")
+        self.tensors.mkdir(exist_ok=True)
+        self._worker, answer = await loaded_author(self._nursery, self._spec, self._folder / "eager", writes=(self.tensors,))
         return answer
 
 
-async def loaded_author(nursery: Nursery, spec: RunSpec, folder: Path) -> tuple[Worker, dict[str, Any]]:
-    """A fresh author worker in `folder` that has loaded the model, and its answer. Raises ModelError."""
+async def loaded_author(
+    nursery: Nursery, spec: RunSpec, folder: Path, *, reads: Sequence[Path] = (), writes: Sequence[Path] = ()
+) -> tuple[Worker, dict[str, Any]]:
+    """A fresh author worker in `folder` that has loaded the model, and its answer; beside its own it has the folders that it
+    `reads` and `writes`. Raises ModelError."""
     limits = spec.limits
-    folder.mkdir(exist_ok=True)
-    worker = await nursery.fork("author", folder, limits.memory_mib, limits.output_kib)
+    searches = [constants(spec.model)["SEARCH_PATH"]] if spec.model.kind == "entry_point" else []
+    worker = await nursery.fork("author", folder, limits.memory_mib, limits.output_kib, reads=reads, writes=writes, searches=searches)
     try:
         answer = raise_fault(await worker.call({"do": "load", "source": to_json(spec.model), "seed": spec.seed}, limits.load_s))
     except WorkerLost as lost:

@@ -1,10 +1,11 @@
 """The zygote: torch imported once, one thread, no model code; forks a worker in tens of milliseconds.
 
 Started as `python -m tsdash.engine.zygote FD`. Requests and reports are JSON datagrams on the control socket FD:
-    {"fork": key, "role": …, "folder": …, "confinement": …} with two descriptors, the worker's channel and its output
+    {"fork": key, "role": …, "bounds": …} with two descriptors, the worker's channel and its output
     {"kill": pid}, {"preload": [module…]}
-    {"ready": pid}, {"forked": key, "pid": pid}, {"exited": pid, "status": wait status}
-It adopts the orphans of its workers (subreaper), so whatever a model starts ends with its worker.
+    {"ready": pid}, {"forked": key, "pid": pid}, {"exited": pid, "status": wait status, "why": … where the warden ended it}
+A worker's first message on its channel is {"confined": [what was applied…]}. The zygote adopts the orphans of its workers
+(subreaper) and ends them, so whatever a model starts ends with its worker at the latest.
 """
 
 from __future__ import annotations
@@ -19,12 +20,22 @@ import select
 import signal
 import socket
 import sys
+import time
+from dataclasses import dataclass
 from typing import Any
 
-from tsdash.engine import confinement
+from tsdash.engine import confinement, warden
 
 _PR_SET_CHILD_SUBREAPER = 36
 _MAX_DATAGRAM = 65536
+
+
+@dataclass
+class _Watched:
+    """A worker that lives, and why it was ended if the warden did it."""
+
+    allowance: warden.Allowance
+    why: str = ""
 
 
 def main() -> None:
@@ -39,12 +50,16 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     control.send(json.dumps({"ready": os.getpid()}).encode())
-    workers: set[int] = set()
+    workers: dict[int, _Watched] = {}
+    watched_at = time.monotonic()
     while True:
-        readable, _, _ = select.select([control, wake], [], [])
+        readable, _, _ = select.select([control, wake], [], [], warden.INTERVAL_S if workers else None)
         if wake in readable:
             os.read(wake, 4096)
             _reap(control, workers)
+        if time.monotonic() > watched_at + warden.INTERVAL_S:
+            _watch(workers)
+            watched_at = time.monotonic()
         if control in readable and not _answer(control, workers):
             for pid in workers:
                 _kill(pid)
@@ -59,7 +74,7 @@ def _warm_up() -> None:
 
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    for name in ("tsdash.author", "tsdash.clean", "tsdash.worker", "torchvision"):
+    for name in ("tsdash.author", "tsdash.clean", "tsdash.worker"):
         importlib.import_module(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -68,7 +83,7 @@ def _warm_up() -> None:
     gc.freeze()  # so that a worker's collections do not copy the pages of what the zygote imported
 
 
-def _answer(control: socket.socket, workers: set[int]) -> bool:
+def _answer(control: socket.socket, workers: dict[int, _Watched]) -> bool:
     """Do what the parent asks; False once the parent is gone."""
     try:
         raw, fds, _, _ = socket.recv_fds(control, _MAX_DATAGRAM, 2)
@@ -78,11 +93,13 @@ def _answer(control: socket.socket, workers: set[int]) -> bool:
         return False
     request = json.loads(raw)
     if "fork" in request:
+        bounds = confinement.Bounds(**request["bounds"])
+        allowance = warden.Allowance(memory_mib=bounds.memory_mib, folders=(bounds.folder, *bounds.writes))
         pid = os.fork()
         if pid == 0:
             control.close()
-            _become_worker(request, *fds)
-        workers.add(pid)
+            _become_worker(request["role"], bounds, allowance, *fds)
+        workers[pid] = _Watched(allowance)
         for fd in fds:
             os.close(fd)
         control.send(json.dumps({"forked": request["fork"], "pid": pid}).encode())
@@ -102,8 +119,8 @@ def _kill(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def _reap(control: socket.socket, workers: set[int]) -> None:
-    """Report the workers that ended, after all that they started has ended too."""
+def _reap(control: socket.socket, workers: dict[int, _Watched]) -> None:
+    """Report the workers that ended, after all that they started has been ended too."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -112,34 +129,41 @@ def _reap(control: socket.socket, workers: set[int]) -> None:
         if pid == 0:
             break
         if pid in workers:
-            workers.discard(pid)
+            watched = workers.pop(pid)
             _kill(pid)
-            control.send(json.dumps({"exited": pid, "status": status}).encode())
-    for orphan in _children() - workers:
+            control.send(json.dumps({"exited": pid, "status": status, "why": watched.why}).encode())
+    _end_orphans(workers)
+
+
+def _watch(workers: dict[int, _Watched]) -> None:
+    """End the workers that hold more than they may, and what has no parent left but this process."""
+    for pid, watched in workers.items():
+        watched.why = watched.why or warden.excess(pid, watched.allowance) or ""
+        if watched.why:
+            _kill(pid)
+    _end_orphans(workers)
+
+
+def _end_orphans(workers: dict[int, _Watched]) -> None:
+    for orphan in set(warden.children(os.getpid())) - workers.keys():
         _kill(orphan)
 
 
-def _children() -> set[int]:
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            return {int(pid) for pid in file.read().split()}
-    except OSError:
-        return set()
-
-
-def _become_worker(request: dict[str, Any], channel: int, output: int) -> None:
-    """In the forked child: confine itself, then serve until the channel closes. Never returns."""
+def _become_worker(role: str, bounds: confinement.Bounds, allowance: warden.Allowance, channel: int, output: int) -> None:
+    """In the forked child: confine itself, say so, then serve until the channel closes. Never returns."""
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        channel, output = confinement.confine(request["folder"], channel, output, request["confinement"])
+        applied = confinement.confine(bounds, channel, output)
         from tsdash import worker
 
-        worker.serve(socket.socket(fileno=channel), request["role"], request["folder"])
+        parent = socket.socket(fileno=confinement.CHANNEL)
+        parent.sendall(json.dumps({"confined": [*applied, warden.describe(allowance)]}).encode() + b"\n")
+        worker.serve(parent, role, bounds.folder)
     except BaseException:
         import traceback
 
-        os.write(2, traceback.format_exc().encode(errors="backslashreplace")[-8192:])
+        os.write(confinement.STANDARD_ERROR, traceback.format_exc().encode(errors="backslashreplace")[-8192:])
         os._exit(70)
     os._exit(0)
 

@@ -1,0 +1,264 @@
+"""Seccomp: system calls that this process and all that it starts may not make, for ever after.
+
+What a model computes with is allowed; what reaches other processes, the network, the kernel's rarer subsystems, or files in ways
+that Landlock does not see, fails with EPERM. A filter is a classic BPF program over the call's number and arguments, see
+userspace-api/seccomp_filter.rst. It is no list of all that is harmless: that list would break with every new torch or libc.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+NUMBERS = {  # call -> its number on x86_64 and on aarch64, None where it does not exist; 424 and later are the same everywhere
+    "add_key": (248, 217),
+    "bind": (49, 200),
+    "bpf": (321, 280),
+    "capset": (126, 91),
+    "chmod": (90, None),
+    "chown": (92, None),
+    "chroot": (161, 51),
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "connect": (42, 203),
+    "fanotify_init": (300, 262),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "fchown": (93, 55),
+    "fchownat": (260, 54),
+    "fcntl": (72, 25),
+    "file_setattr": (469, 469),
+    "fremovexattr": (199, 16),
+    "fsconfig": (431, 431),
+    "fsetxattr": (190, 7),
+    "fsmount": (432, 432),
+    "fsopen": (430, 430),
+    "fspick": (433, 433),
+    "futimesat": (261, None),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "io_uring_setup": (425, 425),
+    "ioctl": (16, 29),
+    "ioprio_set": (251, 30),
+    "kcmp": (312, 272),
+    "keyctl": (250, 219),
+    "kill": (62, 129),
+    "lchown": (94, None),
+    "lremovexattr": (198, 15),
+    "lsetxattr": (189, 6),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "migrate_pages": (256, 238),
+    "mknod": (133, None),
+    "mknodat": (259, 33),
+    "mount": (165, 40),
+    "mount_setattr": (442, 442),
+    "move_mount": (429, 429),
+    "move_pages": (279, 239),
+    "mq_open": (240, 180),
+    "msgget": (68, 186),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "open_tree": (428, 428),
+    "open_tree_attr": (467, 467),
+    "perf_event_open": (298, 241),
+    "pidfd_getfd": (438, 438),
+    "pidfd_send_signal": (424, 424),
+    "pivot_root": (155, 41),
+    "prctl": (157, 167),
+    "prlimit64": (302, 261),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "ptrace": (101, 117),
+    "removexattr": (197, 14),
+    "removexattrat": (466, 466),
+    "request_key": (249, 218),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "semget": (64, 190),
+    "setfsgid": (123, 152),
+    "setfsuid": (122, 151),
+    "setgid": (106, 144),
+    "setgroups": (116, 159),
+    "setns": (308, 268),
+    "setpgid": (109, 154),
+    "setpriority": (141, 140),
+    "setregid": (114, 143),
+    "setresgid": (119, 149),
+    "setresuid": (117, 147),
+    "setreuid": (113, 145),
+    "setsid": (112, 157),
+    "setuid": (105, 146),
+    "setxattr": (188, 5),
+    "setxattrat": (463, 463),
+    "shmget": (29, 194),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "syslog": (103, 116),
+    "tgkill": (234, 131),
+    "tkill": (200, 130),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
+    "userfaultfd": (323, 282),
+    "utime": (132, None),
+    "utimensat": (280, 88),
+    "utimes": (235, None),
+}
+_FIRST_UNKNOWN = 470  # newer than this table: "not implemented", for which every libc has another way
+
+DENIED = (
+    # other processes
+    *("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "pidfd_getfd", "kcmp"),
+    *("pidfd_send_signal", "tkill", "ioprio_set", "migrate_pages", "move_pages"),
+    # another user, more rights, other namespaces and mounts
+    *("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups", "capset"),
+    *("unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "open_tree", "open_tree_attr", "move_mount", "fsopen"),
+    *("fsconfig", "fsmount", "fspick", "mount_setattr", "name_to_handle_at", "open_by_handle_at"),
+    # the kernel's rarer subsystems
+    *("bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key", "request_key", "io_uring_setup", "io_uring_enter"),
+    *("io_uring_register", "syslog", "fanotify_init", "inotify_init", "inotify_init1"),
+    # memory that no limit counts and that would outlive the process
+    *("memfd_create", "memfd_secret", "shmget", "msgget", "semget", "mq_open"),
+    # what Landlock does not see: mode, owner, times and attributes of any file
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "utime", "utimes", "futimesat"),
+    *("utimensat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr"),
+    *("removexattrat", "file_setattr", "mknod", "mknodat"),
+    # the network; a pair of connected sockets is all there is
+    "connect",
+)
+# Succeed and do nothing: all that a worker starts stays in its process group, where one signal ends it.
+IGNORED = ("setsid", "setpgid")
+# clone3's flags lie in memory, which a filter cannot read; libc falls back to clone.
+MISSING = ("clone3",)
+
+
+@dataclass(frozen=True)
+class Test:
+    """A call passes where argument number `argument`, masked, equals `value`."""
+
+    argument: int
+    value: int
+    mask: int = 0xFFFFFFFF
+
+
+_NAMESPACES = 0x7E020080  # CLONE_NEW*: mount, cgroup, UTS, IPC, user, pid, network, time
+_UNIX, _STREAM_OR_SEQPACKET = Test(0, 1), Test(1, 1, mask=0b1011)  # SOCK_STREAM is 1, SOCK_SEQPACKET 5; datagrams need no connection
+PERMITTED_ONLY = {
+    "clone": (Test(0, 0, mask=_NAMESPACES),),
+    "socket": (_UNIX, _STREAM_OR_SEQPACKET),
+    "socketpair": (_UNIX, _STREAM_OR_SEQPACKET),
+    "prlimit64": (Test(0, 0),),  # of the process itself
+    "setpriority": (Test(0, 0), Test(1, 0)),
+    "sched_setscheduler": (Test(0, 0),),
+    "sched_setparam": (Test(0, 0),),
+    "sched_setattr": (Test(0, 0),),
+    "sched_setaffinity": (Test(0, 0),),
+}
+FORBIDDEN_VALUES = {  # call -> argument, and the values with which it is denied
+    "prctl": (0, (1, 4)),  # PR_SET_PDEATHSIG and PR_SET_DUMPABLE: how the zygote ends and sees its workers
+    "fcntl": (1, (8, 10, 15)),  # F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal to whomever
+    "ioctl": (1, (0x5412, 0x8901, 0x8902, 0x40086602, 0x401C5820)),  # TIOCSTI, FIOSETOWN, SIOCSPGRP, FS_IOC_SETFLAGS, _FSSETXATTR
+}
+SIGNALS = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
+
+_AUDIT_ARCHES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_X32 = 0x40000000  # the second set of numbers on x86_64
+_LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+_NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
+_ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER, _PR_GET_SECCOMP = 38, 22, 2, 21
+
+Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
+
+
+def supported() -> bool:
+    """Whether this system has seccomp filters and this file knows its numbers."""
+    if sys.platform != "linux" or sys.maxsize < 2**32 or platform.machine() not in _AUDIT_ARCHES:
+        return False
+    return int(ctypes.CDLL(None).prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
+
+
+def restrict(*, own_signals: bool, bind: bool) -> bool:
+    """Install the filter; False where this system has none.
+
+    With `own_signals` a process may signal no other but this one; leave it out where Landlock sees to signals, so that children
+    can be ended. `bind` lets CUDA listen on the socket by which its own threads meet.
+    """
+    if not supported():
+        return False
+    program = compile_filter(platform.machine(), pid=os.getpid() if own_signals else None, bind=bind)
+    packed = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    code = ctypes.create_string_buffer(packed)
+    header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for option, first, second in ((_PR_SET_NO_NEW_PRIVS, 1, 0), (_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(header))):
+        if libc.prctl(option, ctypes.c_ulong(first), ctypes.c_ulong(second), ctypes.c_ulong(0), ctypes.c_ulong(0)) < 0:
+            raise OSError(ctypes.get_errno(), f"prctl({option}): {os.strerror(ctypes.get_errno())}")
+    return True
+
+
+def compile_filter(machine: str, *, pid: int | None = None, bind: bool = False) -> list[Instruction]:
+    """The filter's program for a machine; `pid` is the only process that may be signalled, None leaves signals alone."""
+    number = {name: numbers[list(_AUDIT_ARCHES).index(machine)] for name, numbers in NUMBERS.items()}
+    only = {**PERMITTED_ONLY, **({} if pid is None else {name: (Test(0, pid),) for name in SIGNALS})}
+    program: list[Instruction] = [
+        (_LOAD, 0, 0, _ARCH),
+        (_EQUAL, 1, 0, _AUDIT_ARCHES[machine]),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER),
+    ]
+    if machine == "x86_64":
+        program += [(_AT_LEAST, 0, 1, _X32), _error(errno.EPERM)]
+    program += [(_AT_LEAST, 0, 1, _FIRST_UNKNOWN), _error(errno.ENOSYS)]
+    denied = DENIED if bind else (*DENIED, "bind")
+    for names, number_of_error in ((denied, errno.EPERM), (IGNORED, 0), (MISSING, errno.ENOSYS)):
+        for name in names:
+            program += _block(number[name], [_error(number_of_error)])
+    for name, tests in only.items():
+        program += _block(number[name], list(_all_of(tests)))
+    for name, (argument, values) in FORBIDDEN_VALUES.items():
+        program += _block(number[name], list(_none_of(argument, values)))
+    return [*program, (_RETURN, 0, 0, _ALLOW)]
+
+
+def _block(number: int | None, body: Sequence[Instruction]) -> list[Instruction]:
+    """`body`, which always returns, for one call; the call's number stays loaded for all others."""
+    return [] if number is None else [(_EQUAL, 0, len(body), number), *body]
+
+
+def _all_of(tests: Sequence[Test]) -> Iterator[Instruction]:
+    left = 3 * len(tests) + 1  # instructions from here to the error
+    for test in tests:
+        yield (_LOAD, 0, 0, _ARGUMENTS + 8 * test.argument)  # the low half: these arguments are ints
+        yield (_AND, 0, 0, test.mask)
+        left -= 3
+        yield (_EQUAL, 0, left, test.value)
+    yield (_RETURN, 0, 0, _ALLOW)
+    yield _error(errno.EPERM)
+
+
+def _none_of(argument: int, values: Sequence[int]) -> Iterator[Instruction]:
+    yield (_LOAD, 0, 0, _ARGUMENTS + 8 * argument)
+    for value in values:
+        yield (_EQUAL, 0, 1, value)
+        yield _error(errno.EPERM)
+    yield (_RETURN, 0, 0, _ALLOW)
+
+
+def _error(number: int) -> Instruction:
+    return (_RETURN, 0, 0, _ERRNO | number)
