@@ -45,10 +45,12 @@ class Flips:
     _largest: float = 0.0  # |score| of eager in this row
     _seen: int = 0
 
-    def add(self, actual: Scores, expected: Scores) -> None:
-        """The next elements: whole rows, or a piece of one."""
+    def add(self, actual: Scores, expected: Scores, equal: bool = False) -> None:
+        """The next elements: whole rows, or a piece of one. Rows that are known to be `equal` are counted only."""
         if len(actual) % self.length:
             self._add_piece(actual, expected)
+        elif equal:
+            self.rows += len(actual) // self.length
         else:
             self._add_rows(actual, expected)
 

@@ -8,9 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from tsdash import chunks
 from tsdash.chunks import Mask
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+Integers = npt.NDArray[Any]
 
 
 def has_ulp(actual: torch.Tensor, expected: torch.Tensor) -> bool:
@@ -19,33 +22,52 @@ def has_ulp(actual: torch.Tensor, expected: torch.Tensor) -> bool:
     return actual.dtype == dtype and dtype.is_floating_point and "e8m0" not in str(dtype) and "float4" not in str(dtype)
 
 
-def same(actual: torch.Tensor, expected: torch.Tensor) -> bool:
+def all_equal(actual: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Whether two tensors of one shape are of one dtype and agree bit for bit; looks no further than the first difference."""
+    if actual.dtype != expected.dtype:
+        return False
+    mask = np.empty(min(chunks.CHUNK, actual.numel()) * (2 if actual.is_complex() else 1), np.bool_)
+    return all(equal(a, e, mask) for _, (a, e) in chunks.together(actual, expected))
+
+
+def equal(actual: torch.Tensor, expected: torch.Tensor, mask: Mask) -> bool:
+    """Whether two flat tensors of one dtype agree bit for bit. `mask` is scratch."""
+    a, e = _bits(actual), _bits(expected)
+    return bool(np.equal(a, e, out=mask[: len(a)]).all())
+
+
+def equal_but_for_nan(actual: torch.Tensor, expected: torch.Tensor) -> bool:
     """Whether two flat tensors of one dtype agree bit for bit, any NaN being like any other."""
-    actual, expected = _real(actual), _real(expected)
-    differ = np.flatnonzero(_bits(actual) != _bits(expected))
-    if len(differ) == 0:
-        return True
-    where = torch.from_numpy(differ)
-    return bool((actual[where].to(torch.float64).isnan() & expected[where].to(torch.float64).isnan()).all())
+    differ = torch.from_numpy(_bits(actual) != _bits(expected))
+    a, e = (_real(side)[differ].to(torch.float64) for side in (actual, expected))
+    return bool((a.isnan() & e.isnan()).all())
 
 
 def max_ulp(actual: torch.Tensor, expected: torch.Tensor, bad: Mask | None) -> float:
-    """The largest distance in representable numbers, counted through zero, where 0.0 and −0.0 are one. `bad` is left out."""
-    a, e = _steps(_bits(actual)), _steps(_bits(expected))
-    steps = np.where(a >= e, a.view(np.uint64) - e.view(np.uint64), e.view(np.uint64) - a.view(np.uint64))
+    """The largest distance in representable numbers, counted through zero, where 0.0 and −0.0 are one. `bad` is left out.
+
+    The bits are sign and magnitude: between numbers of one sign the distance is the difference of the bits, which cannot
+    overflow; between numbers of two signs it is the sum of the magnitudes.
+    """
+    a, e = _bits(actual), _bits(expected)
+    steps = a - e
+    largest = 0
+    signs = a ^ e
+    if signs.min() < 0:
+        opposite = np.flatnonzero(signs < 0) if bad is None else np.flatnonzero((signs < 0) & ~bad)
+        top = np.iinfo(a.dtype).max
+        magnitudes = [(side[opposite] & top).astype(np.uint64) for side in (a, e)]
+        largest = int((magnitudes[0] + magnitudes[1]).max(initial=0))
+        steps[signs < 0] = 0
     if bad is not None:
         steps[bad] = 0
-    return float(steps.max())
+    return float(max(largest, int(steps.max()), -int(steps.min())))
 
 
 def _real(flat: torch.Tensor) -> torch.Tensor:
     return torch.view_as_real(flat).reshape(-1) if flat.is_complex() else flat
 
 
-def _bits(flat: torch.Tensor) -> npt.NDArray[Any]:
+def _bits(flat: torch.Tensor) -> Integers:
+    flat = _real(flat)
     return flat.view(_INTEGERS[flat.element_size()]).numpy()
-
-
-def _steps(bits: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Sign and magnitude as steps from zero."""
-    return np.where(bits < 0, np.iinfo(bits.dtype).min - bits.astype(np.int64), bits.astype(np.int64))

@@ -1,4 +1,4 @@
-"""Two tensors of one shape, a chunk at a time in float64: whatever their size, layout, device or dtype, the memory stays the same."""
+"""Two tensors of one shape, a chunk at a time, in float64: whatever their size, layout, device or dtype, the memory stays the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-CHUNK = 2**16  # elements: the scratch of a chunk stays near the processor
+CHUNK = 2**15  # elements: six float64 arrays of it lie in the processor's second cache
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -25,12 +25,8 @@ class Span:
     start: int  # flat index of the first element
     place: tuple[int, ...]
     low: int
-    high: int
-    shape: tuple[int, ...]  # (high - low, *axes after)
-
-    @property
-    def elements(self) -> int:
-        return math.prod(self.shape)
+    shape: tuple[int, ...]  # (length of the range, *axes after)
+    elements: int
 
     def corner(self, ndim: int) -> tuple[int, ...]:
         """The index of the first element on every axis."""
@@ -42,7 +38,8 @@ class Span:
 
     def of(self, tensor: torch.Tensor) -> torch.Tensor:
         """The part of a tensor that this span covers, as a view."""
-        return tensor[self.place][self.low : self.high]
+        part = tensor[self.place] if self.place else tensor
+        return part.narrow(0, self.low, self.shape[0])
 
 
 def spans(shape: tuple[int, ...]) -> Iterator[Span]:
@@ -59,26 +56,83 @@ def spans(shape: tuple[int, ...]) -> Iterator[Span]:
     start = 0
     for place in itertools.product(*map(range, shape[:axis])):
         for low, high in itertools.pairwise(cuts):
-            yield Span(start=start, place=place, low=low, high=high, shape=(high - low, *after))
-            start += (high - low) * inner
+            elements = (high - low) * inner
+            yield Span(start=start, place=place, low=low, shape=(high - low, *after), elements=elements)
+            start += elements
+
+
+def together(*tensors: torch.Tensor) -> Iterator[tuple[Span, list[torch.Tensor]]]:
+    """Tensors of one shape in C order: every span with its elements of each, flat and on the CPU, in their own dtypes.
+
+    A span's elements are the tensor's own memory where it is dense, else a copy that the next span overwrites.
+    """
+    readable = [_readable(tensor.detach()) for tensor in tensors]
+    copies = [_copy_of(tensor) for tensor in readable]
+    for span in spans(tuple(readable[0].shape)):
+        yield span, [_dense(span.of(tensor), copy) for tensor, copy in zip(readable, copies, strict=True)]
+
+
+def _readable(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor of one axis or more whose dtype torch can convert; packed bits are read as bytes."""
+    name = str(tensor.dtype).removeprefix("torch.")
+    packed = name.startswith(("bits", "float4")) or name in {
+        f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)
+    }
+    tensor = tensor.view(torch.uint8) if packed else tensor
+    return tensor if tensor.ndim else tensor.reshape(1)
+
+
+def _copy_of(tensor: torch.Tensor) -> torch.Tensor | None:
+    """Room for a chunk of a tensor whose own memory cannot be read as it lies."""
+    if tensor.device.type == "cpu" and tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg():
+        return None
+    return torch.empty(min(CHUNK, tensor.numel()), dtype=tensor.dtype)
+
+
+def _dense(part: torch.Tensor, copy: torch.Tensor | None) -> torch.Tensor:
+    if copy is None:
+        return part.reshape(-1)
+    copy[: part.numel()].view(part.shape).copy_(part)
+    return copy[: part.numel()]
+
+
+class Scratch:
+    """Arrays of one chunk's length that every chunk overwrites."""
+
+    def __init__(self, parts: int, elements: int) -> None:
+        room = min(CHUNK, elements)
+        self.actual, self.expected = (
+            torch.empty(room * parts, dtype=torch.float64),
+            torch.empty(room * parts, dtype=torch.float64),
+        )
+        self.delta = np.empty(room * parts)
+        self.size, self.scale, self.other = np.empty(room), np.empty(room), np.empty(room)
+        self.mask = np.empty(room, np.bool_)
 
 
 @dataclass
 class Chunk:
-    """One span of a pair: flat, in the tensors' own dtypes and in float64, where a complex number is two."""
+    """One span of a pair, flat. `widen` and `subtract` fill its float64 arrays, where a complex number is two numbers."""
 
     span: Span
     parts: int  # 2 for complex numbers
     raw: tuple[torch.Tensor, torch.Tensor]
-    actual: Floats
-    expected: Floats
-    delta: Floats
+    scratch: Scratch
     bad: Mask | None = None  # numbers that `set_apart` set to zero on both sides
     apart: int = 0  # elements that disagree in NaN or Inf
 
     @property
     def elements(self) -> int:
         return self.span.elements
+
+    def widen(self) -> None:
+        """Both sides in float64."""
+        count = self.elements * self.parts
+        sides = self.scratch.actual[:count], self.scratch.expected[:count]
+        for raw, side in zip(self.raw, sides, strict=True):
+            (side.view(torch.complex128) if self.parts == 2 else side).copy_(raw)
+        self.actual, self.expected = (side.numpy() for side in sides)
+        self.delta = self.scratch.delta[:count]
 
     def subtract(self) -> None:
         """Δ in float64; of 64-bit integers exactly, although float64 cannot tell 2**53 from its successor."""
@@ -104,7 +158,7 @@ class Chunk:
         return nan, inf
 
     def moduli(self, numbers: Floats, out: Floats) -> Floats:
-        """|x| of every element of `actual`, `expected` or `delta`."""
+        """|x| of every element of `actual`, `expected` or `delta`, in the scratch `out`."""
         view: Any = numbers if self.parts == 1 else numbers.view(np.complex128)
         return np.abs(view, out=out[: self.elements])  # type: ignore[no-any-return]
 
@@ -120,57 +174,9 @@ def _subtract_integers(actual: torch.Tensor, expected: torch.Tensor, delta: Floa
     np.negative(delta, out=delta, where=~above)
 
 
-def together(*tensors: torch.Tensor) -> Iterator[tuple[Span, list[torch.Tensor], list[Floats]]]:
-    """Tensors of one shape in C order: each span with its elements, flat, in their own dtypes and in float64.
-
-    Where one tensor is complex, all are: two numbers an element. The memory of a span is used again for the next.
-    """
-    readable = [_readable(tensor if tensor.ndim else tensor.reshape(1)) for tensor in tensors]
-    parts = 2 if any(tensor.is_complex() for tensor in readable) else 1
-    room = min(CHUNK, readable[0].numel())
-    copies = [_copy_of(tensor, room) for tensor in readable]
-    sides = [torch.empty(room * parts, dtype=torch.float64) for _ in readable]
-    for span in spans(tuple(readable[0].shape)):
-        raw = [_dense(span.of(tensor), copy) for tensor, copy in zip(readable, copies, strict=True)]
-        floats = [side[: span.elements * parts] for side in sides]
-        for source, side in zip(raw, floats, strict=True):
-            (side.view(torch.complex128) if parts == 2 else side).copy_(source)
-        yield span, raw, [side.numpy() for side in floats]
-
-
 def pairs(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Chunk]:
-    """All elements of two tensors in C order, Δ not yet taken. Each chunk's memory is that of the one before."""
+    """All elements of two tensors of one shape in C order."""
     parts = 2 if actual.is_complex() or expected.is_complex() else 1
-    delta = np.empty(parts * min(CHUNK, actual.numel()))
-    for span, (actual_raw, expected_raw), (a, e) in together(actual, expected):
-        yield Chunk(
-            span=span,
-            parts=parts,
-            raw=(actual_raw, expected_raw),
-            actual=a,
-            expected=e,
-            delta=delta[: len(a)],
-        )
-
-
-def _readable(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor whose dtype torch can convert; packed bits are read as bytes."""
-    name = str(tensor.dtype).removeprefix("torch.")
-    packed = name.startswith(("bits", "float4")) or name in {
-        f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)
-    }
-    return tensor.view(torch.uint8) if packed else tensor
-
-
-def _copy_of(tensor: torch.Tensor, room: int) -> torch.Tensor | None:
-    """Room for a chunk of a tensor whose own memory cannot be read as it lies."""
-    if tensor.device.type == "cpu" and tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg():
-        return None
-    return torch.empty(room, dtype=tensor.dtype)
-
-
-def _dense(part: torch.Tensor, copy: torch.Tensor | None) -> torch.Tensor:
-    if copy is None:
-        return part.reshape(-1)
-    copy[: part.numel()].view(part.shape).copy_(part)
-    return copy[: part.numel()]
+    scratch = Scratch(parts, actual.numel())
+    for span, (actual_raw, expected_raw) in together(actual, expected):
+        yield Chunk(span=span, parts=parts, raw=(actual_raw, expected_raw), scratch=scratch)

@@ -163,6 +163,7 @@ class _Totals:
 
 def _add(chunk: Chunk, totals: _Totals) -> None:
     size, scale = np.empty(chunk.elements), np.empty(chunk.elements)
+    chunk.widen()
     chunk.subtract()
     apart = None
     if not np.isfinite(np.dot(chunk.delta, chunk.delta)):
@@ -179,7 +180,7 @@ def _add(chunk: Chunk, totals: _Totals) -> None:
     for fold in (*(largest for largest, _ in totals.profiles), *totals.maps):
         fold.add(block, corner)
     bins = DECADES * decades.BINS_PER_DECADE + 2
-    cells = totals.bin_of_code[decades.codes(scale)] * bins + totals.bin_of_code[decades.codes(size)]
+    cells = totals.bin_of_code[decades.codes(scale)].astype(np.intp) * bins + totals.bin_of_code[decades.codes(size)]
     totals.density += np.bincount(cells, minlength=len(totals.density))
 
 
@@ -187,7 +188,9 @@ def _profile(largest: _Fold, total: _Fold) -> Profile:
     (axis,), shape = largest.axes, largest.shape
     indices = np.diff(bounds(shape[axis], len(largest.values)))
     elements = indices * (np.prod(shape, dtype=np.float64) / shape[axis])
-    return Profile(axis=axis, size=shape[axis], max_abs=pack(largest.values), mean_abs=pack(total.values / np.maximum(elements, 1)))
+    return Profile(
+        axis=axis, size=shape[axis], max_abs=pack(largest.values), mean_abs=pack(total.values / np.maximum(elements, 1))
+    )
 
 
 def _map(fold: _Fold) -> BlockMap:
