@@ -143,3 +143,18 @@ def test_a_model_that_does_not_repeat_itself_is_not_an_export_failure():
     found = verdict([result(replace(DIFFERENT, oracle=oracle(1e-9, 1.0)))], description=restless)
     assert found.verdict == "inconclusive"
     assert "not deterministic" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("eager", "message", "outcome"),
+    [
+        ("raised", "Tensor.item() cannot be called on meta tensors", "not_run"),
+        ("returned", "Tensor.item() cannot be called on meta tensors", "not_run"),
+        ("returned", "Expected all tensors to be on the same device, but found meta and cpu", "runtime_error"),
+    ],
+)
+def test_on_the_meta_device_only_a_complaint_about_devices_counts(eager, message, outcome):
+    """It has no values, so whatever needs one fails there on either side."""
+    probe = result(eager=eager, exported="raised")
+    probe = replace(probe, case=replace(probe.case, device="meta"), exported=Side(ended="raised", error=ErrorFacts(type="RuntimeError", message=message)))
+    assert judge(probe).outcome == outcome

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tsdash import formats
-from tsdash.spec import OUTCOMES, PLAIN_TOLERANCE, CaseResult, Description, ErrorFacts, Judgement, OutputFacts, Verdict
+from tsdash.spec import OUTCOMES, PLAIN_TOLERANCE, CaseResult, Description, ErrorFacts, Judgement, OutputFacts, Side, Verdict
 
 NOT_RUN = "not_run"  # no outcome: the case could not be made, or has not been reached
 
@@ -57,6 +57,10 @@ def judge(result: CaseResult, tolerance: Tolerance | None = None) -> Judgement:
             return Judgement(outcome=NOT_RUN, detail=f"tsdash itself failed while running {name}: {_last_line(side.error)}")
         if side.ended in ("timeout", "crash"):
             return Judgement(outcome=side.ended, detail=f"In {name}: {_first_line(side.error)}.")
+    if result.case.device == "meta":
+        blind = _blind_probe(eager, exported)
+        if blind:
+            return Judgement(outcome=NOT_RUN, detail=blind)
     if eager.ended == "raised" and exported.ended == "raised":
         return Judgement(outcome="identical", detail=f"Both raise; eager: {_first_line(eager.error)}")
     if eager.ended == "raised":
@@ -64,6 +68,16 @@ def judge(result: CaseResult, tolerance: Tolerance | None = None) -> Judgement:
     if exported.ended == "raised":
         return Judgement(outcome="runtime_error", detail=f"Eager returns, the export raises: {_first_line(exported.error)}")
     return _compared(result, tolerance)
+
+
+def _blind_probe(eager: Side, exported: Side) -> str:
+    """Why a run on the meta device says nothing; empty where it speaks. It has shapes but no values, so whatever asks for a
+    value fails there, and only a complaint about devices tells that one was baked."""
+    if eager.ended == "raised":
+        return f"The meta device says nothing here: eager itself needs values. {_first_line(eager.error)}"
+    if exported.ended == "raised" and exported.error is not None and "device" not in exported.error.message.lower():
+        return f"The meta device says nothing here: the export needs values. {_first_line(exported.error)}"
+    return ""
 
 
 def _compared(result: CaseResult, tolerance: Tolerance | None) -> Judgement:
