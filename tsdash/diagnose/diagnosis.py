@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
-from tsdash import spec
-from tsdash.diagnose import replay
+import contextlib
+from dataclasses import replace
+
+import torch
+
+from tsdash import calling, exporters, spec
+from tsdash.diagnose import aliasing, calls, dispatch, lost_checks, refusals, remarks, replay, retrace, scripted, states, structures
 from tsdash.diagnose.evidence import collect
-from tsdash.diagnose.laboratory import Laboratory
+from tsdash.diagnose.laboratory import Laboratory, quiet, same_answer, trace
 from tsdash.diagnose.ranking import rank
 from tsdash.diagnose.subject import Subject
 
+# Imported for what they register.
+KINDS = (aliasing, calls, dispatch, lost_checks, refusals, remarks, replay, retrace, scripted, states, structures)
 
-def diagnose(subject: Subject):
+
+def diagnose(subject: Subject) -> tuple[spec.Cause, ...]:
+    """Why the mode fails: its causes, best explained first."""
     return diagnose_with_notes(subject)[0]
 
-def diagnose_with_notes(subject):
+
+def diagnose_with_notes(subject: Subject) -> tuple[tuple[spec.Cause, ...], list[str]]:
+    """The causes, and what went wrong on the way to them."""
+    error = subject.export.error
+    if error is not None and error.type == "TracingCheckError":
+        with contextlib.suppress(Exception):  # what fails here cannot be traced at all, and the error is all there is
+            subject = unchecked(subject)
     lab = Laboratory(subject)
     return rank(collect(lab), lab), lab.notes
+
+
+def unchecked(subject: Subject) -> Subject:
+    """The subject as if torch's own check had not refused the trace: that check is one way to see a failure, and says little
+    about its cause. Its failures are found among a few cases of the kinds that it tries."""
+    lab = Laboratory(subject)
+    path = subject.folder / f"unchecked{exporters.EXPORTERS[subject.mode].suffix}"
+    args, kwargs = lab.inputs(subject.base)
+    model = lab.model()
+    with quiet(), torch.no_grad():
+        calling.seed_all(subject.base.seed)
+        trace(model, args, kwargs).save(str(path))
+    lab = Laboratory(replace(subject, artefact=path))
+    base = subject.base
+    failures = []
+    for case in (base, *(replace(base, call=call, varied="call") for call in (2, 3)), replace(base, seed=base.seed + 1, varied="seed"), replace(base, values="negative", varied="values")):
+        expected, actual = lab.eager(case), lab.exported(case)
+        if actual is not None and expected.returned and not same_answer(actual, expected):
+            ended = "returned" if actual.returned else "raised"
+            failures.append(spec.CaseResult(case=case, mode=subject.mode, eager=spec.Side(ended="returned"), exported=spec.Side(ended=ended)))
+    return replace(subject, artefact=path, failures=tuple(failures)) if failures else subject

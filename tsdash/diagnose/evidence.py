@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tsdash import spec
 from tsdash.diagnose.laboratory import Laboratory
-from tsdash.diagnose.subject import AXES, Finding, axis_of
+from tsdash.diagnose.subject import AXES, Finding, Strength, axis_of
 
 Collect = Callable[[Laboratory], Iterator[Finding]]
 
@@ -46,7 +46,10 @@ def collect(lab: Laboratory) -> list[Finding]:
             lab.notes.append(f"no time was left for: {kind.name}")
             continue
         try:
-            findings.extend(kind.collect(lab))
+            for finding in kind.collect(lab):
+                findings.append(finding)
+                if finding.strength in (Strength.STATED, Strength.PROVED):
+                    lab.explained.add(finding.axis)
         except Exception as error:  # the user's code runs here, and may raise anything
             lab.notes.append(f"{kind.name} failed: {type(error).__name__}: {str(error)[:300]}")
     return findings

@@ -14,7 +14,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
@@ -56,6 +56,7 @@ class Laboratory:
         self.base = subject.base
         self.deadline = subject.began + subject.deadline_s
         self.notes: list[str] = []
+        self.explained: set[str] = set()  # axes whose failures something strong explains already
         self._globals = PythonState(self._own_modules())
         self._pristine: torch.nn.Module | None = None
         self._logs: dict[str, tuple[Log, Result]] = {}
@@ -115,21 +116,45 @@ class Laboratory:
         """The saved export's result of the case; None where there is no export that may be run in this process."""
         key = repr(case)
         if key not in self._exported:
-            path = self.artefact
-            if path is None or self._kills(case):
+            loaded = None if self._kills(case) else self.load(case)
+            if loaded is None:
                 return None
-            with quiet():
-                loaded = exporters.EXPORTERS[self.subject.mode].load(path, case.device)
-            scope, dtype = inputs.parse_dtype(case.dtype)
-            if scope == "all" and dtype != spec.GIVEN:
-                loaded = loaded.to(getattr(torch, dtype))  # type: ignore[attr-defined]
-            if case.training is not None and hasattr(loaded, "train"):
-                try:
-                    loaded.train(case.training)
-                except NotImplementedError:  # torch.export's programs have one mode
-                    pass
             self._exported[key] = self._run(loaded, case)
         return self._exported[key]
+
+    def load(self, case: spec.Case) -> Any:
+        """The saved export as a deployment would have it for the case; None where there is none."""
+        path = self.artefact
+        if path is None:
+            return None
+        with quiet():
+            loaded: Any = exporters.EXPORTERS[self.subject.mode].load(path, case.device)
+        scope, dtype = inputs.parse_dtype(case.dtype)
+        if scope == "all" and dtype != spec.GIVEN:
+            loaded = loaded.to(getattr(torch, dtype))
+        if case.training is not None and hasattr(loaded, "train"):
+            with contextlib.suppress(NotImplementedError):  # torch.export's programs have one mode
+                loaded.train(case.training)
+        return loaded
+
+    def run(self, model: Any, case: spec.Case, *, seed: bool = True) -> Result:
+        """Call `model` as the case says. Without `seed` the random generators go on from where they are."""
+        if seed:
+            return self._run(model, case)
+        args, kwargs = self.inputs(case)
+        try:
+            with quiet(), torch.set_grad_enabled(case.grad):
+                return Result(value=model(*args, **kwargs))
+        except Exception as error:  # the user's code may raise anything
+            return Result(error=error)
+
+    def changed_globals(self) -> set[str]:
+        """Globals and class attributes of the user's modules that runs since the last fresh model have changed."""
+        return set(self._globals.changed())
+
+    def restore_globals(self, names: list[str]) -> None:
+        """Put some globals back to what they were when the diagnosis began."""
+        self._globals.restore(set(names))
 
     def recorded(self, case: spec.Case) -> tuple[Log, Result]:
         """Eager at the case with every site of the user's source reporting."""
@@ -265,16 +290,6 @@ class Laboratory:
         calling.seed_all(case.seed)
         return exporters.run(self.subject.mode, model, args, kwargs, dynamic=dynamic, path=self._path(name), sources=self.loaded.sources)
 
-    def unchecked(self) -> Laboratory:
-        """The same laboratory for a trace made without torch's own check, which refuses some traces that it could make."""
-        path = self._path("unchecked")
-        args, kwargs = self.inputs(self.base)
-        model = self.model()
-        with quiet(), torch.no_grad():
-            calling.seed_all(self.base.seed)
-            trace(model, args, kwargs).save(str(path))
-        return Laboratory(replace(self.subject, artefact=path))
-
     def _path(self, name: str) -> Path:
         return self.subject.folder / f"diagnosis_{name}{exporters.EXPORTERS[self.subject.mode].suffix}"
 
@@ -308,9 +323,11 @@ class PythonState:
         if kept:
             self._kept.append((holder, kept))
 
-    def restore(self) -> None:
+    def restore(self, only: set[str] | None = None) -> None:
         for holder, kept in self._kept:
             for name, value in kept.items():
+                if only is not None and name not in only:
+                    continue
                 if isinstance(holder, dict):
                     holder[name] = _put_back(holder.get(name), value)
                 else:

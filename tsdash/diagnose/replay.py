@@ -23,23 +23,21 @@ SHOWN = 4  # unproved suspects that are reported
 
 
 @evidence("forced replay", order=50)
-def forced_replay(lab: Laboratory) -> Iterator[Finding]:
-    """Replay the user's own sites; where they prove nothing, the decisions of the libraries they call as well."""
-    if lab.scripting:
+def own_replay(lab: Laboratory) -> Iterator[Finding]:
+    """Replay with the values and decisions of the user's own source."""
+    for axis, failures in values_groups(lab) if not lab.scripting else ():
+        yield from _replay_axis(lab, axis, failures)
+
+
+@evidence("forced replay of library code", order=80)
+def library_replay(lab: Laboratory) -> Iterator[Finding]:
+    """Replay what is not explained yet with the decisions inside the libraries that the user's lines call."""
+    open_groups = [(axis, failures) for axis, failures in values_groups(lab) if axis not in lab.explained]
+    if lab.scripting or not open_groups or not lab.instrument_libraries():
         return
-    unproved: dict[str, list[Finding]] = {}
-    groups = values_groups(lab)
-    for axis, failures in groups:
-        found = list(_replay_axis(lab, axis, failures))
-        if any(finding.strength is Strength.PROVED for finding in found):
-            yield from found
-        else:
-            unproved[axis] = found
-    deeper = bool(unproved) and lab.in_time(0.7) and lab.instrument_libraries()
-    for axis, failures in groups:
-        if axis in unproved:
-            found = list(_replay_axis(lab, axis, failures)) if deeper and lab.in_time() else []
-            yield from found if any(finding.strength is Strength.PROVED for finding in found) else unproved[axis]
+    for axis, failures in open_groups:
+        found = list(_replay_axis(lab, axis, failures)) if lab.in_time() else []
+        yield from (finding for finding in found if finding.strength is Strength.PROVED)
 
 
 def _replay_axis(lab: Laboratory, axis: str, failures: Sequence[spec.CaseResult]) -> Iterator[Finding]:

@@ -1,0 +1,101 @@
+"""Exports that fail: what the tracer or the compiler refuses, and at which line of the user's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from tsdash import spec
+from tsdash.diagnose import structures
+from tsdash.diagnose.evidence import evidence
+from tsdash.diagnose.laboratory import Laboratory
+from tsdash.diagnose.subject import Finding, Strength
+
+_OUTPUTS = ("at the output of the tracer", "can be output from traced functions", "Tracer cannot infer type of", "inputs or outputs of traced functions")
+_INPUTS = ("cannot be traced. Only Tensors", "can be traced", "example_inputs", "example_kwarg_inputs")
+_ARGUMENTS = ("Expected a default value of type", "on parameter")
+_RETURNS = ("return statement", "Return value", "return type", "returned a value of type", "was annotated as having type")
+
+
+@evidence("what the export refuses", order=20)
+def refused(lab: Laboratory) -> Iterator[Finding]:
+    """The one finding of an export that raised: the error, put to the construct that it is about."""
+    error = lab.subject.export.error
+    if error is None or lab.subject.export.ended != "raised" or error.type == "TracingCheckError":
+        return
+    yield _traced(lab, error) if lab.tracing else _compiled(lab, error)
+
+
+def _traced(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
+    args, kwargs = lab.inputs(lab.base)
+    result = lab.eager(lab.base)
+    odd = [value for value in (*args, *kwargs.values()) if not _traceable(value)]
+    refuses_inputs = any(text in error.message for text in _INPUTS) or "inputs or outputs" in error.message
+    if odd and (refuses_inputs or "infer type" in error.message):
+        return _signature(lab, error, f"forward takes {_kind(odd[0])}, and a trace takes tensors only.")
+    if any(text in error.message for text in _OUTPUTS) and result.returned:
+        return _output(lab, error, result.value)
+    return _at(lab, error, "unsupported_python", "The tracer cannot get past this line.")
+
+
+def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
+    result = lab.eager(lab.base)
+    if any(text in error.message for text in _ARGUMENTS):
+        return _at(lab, error, "signature", "The compiler refuses an argument of this function.")
+    odd_output = result.returned and not structures.is_plain(result.value)
+    site = structures.output_site(lab) if odd_output or any(text in error.message for text in _RETURNS) else None
+    if site is not None and (error.line in (None, site.line) or any(text in error.message for text in _RETURNS)):
+        return _output(lab, error, result.value)
+    return _at(lab, error, "unsupported_python", "The compiler of TorchScript refuses this construct.")
+
+
+def _at(lab: Laboratory, error: spec.ErrorFacts, cause: str, message: str) -> Finding:
+    return Finding(cause=cause, strength=Strength.STATED, axis="base", file=error.file, line=error.line, message=message, evidence=(f"{error.type}: {shortened(error.message)}",))
+
+
+def _output(lab: Laboratory, error: spec.ErrorFacts, value: Any) -> Finding:
+    site = structures.output_site(lab)
+    file, line = (lab.name(site.path), site.line) if site else (error.file, error.line)
+    return Finding(cause="output_structure", strength=Strength.STATED, axis="base", file=file, line=line, message=f"forward returns {_kind(value)}, which {lab.subject.mode} cannot return.", evidence=(f"{error.type}: {shortened(error.message)}",))
+
+
+def _signature(lab: Laboratory, error: spec.ErrorFacts, message: str) -> Finding:
+    file, line = forward_definition(lab)
+    return Finding(cause="signature", strength=Strength.STATED, axis="base", file=file, line=line, message=message, evidence=(f"{error.type}: {shortened(error.message)}",))
+
+
+def forward_definition(lab: Laboratory) -> tuple[str | None, int | None]:
+    """Where the model's forward is defined, if in the user's source."""
+    code = getattr(type(lab.model()).forward, "__code__", None)
+    if code is None:
+        return None, None
+    name = lab.name(code.co_filename)
+    path = code.co_filename
+    tree = lab.instrumentation.trees.get(path)
+    import ast
+
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.FunctionDef) and min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
+            return name, node.lineno
+    return (name, code.co_firstlineno) if name is not None else (None, None)
+
+
+def _traceable(value: Any) -> bool:
+    if isinstance(value, torch.Tensor):
+        return True
+    if isinstance(value, (tuple, list)):
+        return all(map(_traceable, value))
+    return isinstance(value, dict) and all(map(_traceable, value.values()))
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def shortened(message: str) -> str:
+    """The first lines of an error that say something."""
+    lines = [line.strip() for line in message.splitlines() if line.strip() and not re.fullmatch(r"[~\s<\-HERE]+", line)]
+    return " ".join(lines[:3])[:300]

@@ -1,0 +1,138 @@
+"""Differential retracing: trace once more from the failing case, and every node that changed was decided while tracing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tsdash import calling, plan, spec
+from tsdash.diagnose.evidence import evidence, values_groups
+from tsdash.diagnose.laboratory import Laboratory, quiet, trace
+from tsdash.diagnose.seen import contents
+from tsdash.diagnose.subject import Finding, Strength
+
+MAX_NODES = 6000
+_FRAME = re.compile(r"^(.+)\((\d+)\): ", re.MULTILINE)
+_BY_AXIS = {"training": "training_mode", "dtype": "dtype_baked", "device": "device_baked", "layout": "baked_layout", "call": "python_state", "dims": "baked_shape", "values": "baked_constant", "seed": "baked_constant"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """A node of a trace without its numbering: what is computed, with every constant that goes in."""
+
+    kind: str
+    constants: tuple[tuple[str, str], ...]  # argument name and value
+    file: str | None
+    line: int | None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        return self.kind, self.constants
+
+
+@evidence("tracing again from the failing case", order=60)
+def retraced(lab: Laboratory) -> Iterator[Finding]:
+    """The first operators that differ between a trace of the base and one of the failing case, for each axis."""
+    if not lab.tracing:
+        return
+    base: list[Operator] | None = None
+    for axis, failures in values_groups(lab):
+        if axis in lab.explained or not lab.in_time():
+            continue
+        base = base or _operators(lab, lab.base)
+        other = _operators(lab, failures[0].case)
+        if not base or not other:
+            continue
+        for before, after in _changed(base, other):
+            finding = _finding(lab, axis, failures[0].case, before, after)
+            if finding is not None:
+                yield finding
+                break
+
+
+def _finding(lab: Laboratory, axis: str, case: spec.Case, before: list[Operator], after: list[Operator]) -> Finding | None:
+    placed = next((operator for operator in (*before, *after) if operator.line is not None), None)
+    if placed is None and axis not in ("dtype", "device", "training"):
+        return None
+    constants = {name for one, two in zip(before, after) if one.kind == two.kind for name in {n for n, _ in set(one.constants) ^ set(two.constants)}}
+    same_kinds = [one.kind for one in before] == [two.kind for two in after]
+    if same_kinds and constants <= {"training", "train", "use_input_stats", "cudnn_enabled"} and constants:
+        cause = "training_mode"
+    elif axis in ("values", "dims", "seed", "base", "grad") and not same_kinds:
+        cause = "baked_control_flow"
+    else:
+        cause = _BY_AXIS.get(axis, "baked_control_flow")
+    shown = (_shown(before), _shown(after))
+    return Finding(
+        cause=cause,
+        strength=Strength.GRAPH,
+        axis=axis,
+        file=placed.file if placed else None,
+        line=placed.line if placed else None,
+        message="Exporting from the failing inputs gives another graph here.",
+        evidence=(f"Traced from the example inputs: {shown[0]}; traced from {plan.describe(case, lab.base)}: {shown[1]}.",),
+    )
+
+
+def _shown(operators: list[Operator]) -> str:
+    if not operators:
+        return "nothing"
+    first = operators[0]
+    constants = ", ".join(f"{name}={value[:40]}" for name, value in first.constants[:6])
+    return f"{first.kind.removeprefix('aten::')}({constants})" + (f" and {len(operators) - 1} more" if len(operators) > 1 else "")
+
+
+def _changed(one: list[Operator], other: list[Operator]) -> Iterator[tuple[list[Operator], list[Operator]]]:
+    matcher = difflib.SequenceMatcher(None, [operator.key for operator in one], [operator.key for operator in other], autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        if tag != "equal":
+            yield one[a:b], other[c:d]
+
+
+def _operators(lab: Laboratory, case: spec.Case) -> list[Operator]:
+    """The operators of a trace made at the case, in order; empty where it cannot be traced."""
+    try:
+        model = lab.model(case)
+        args, kwargs = lab.inputs(case)
+        with quiet(), torch.set_grad_enabled(case.grad):
+            calling.seed_all(case.seed)
+            for _ in range(case.call - 1):
+                model(*args, **kwargs)
+            graph = trace(model, args, kwargs).inlined_graph
+    except Exception:  # what eager does may not be traceable at this case
+        return []
+    found = []
+    for node in graph.nodes():
+        if len(found) >= MAX_NODES:
+            break
+        if node.kind() not in ("prim::Constant", "prim::GetAttr", "prim::ListConstruct", "prim::TupleConstruct", "prim::NumToTensor"):
+            found.append(_operator(lab, node))
+    return found
+
+
+def _operator(lab: Laboratory, node: Any) -> Operator:
+    file, line = next(((lab.name(path), int(number)) for path, number in _FRAME.findall(node.sourceRange()) if lab.name(path) is not None), (None, None))
+    names = re.findall(r"(\w+)(?:=[^,)]*)?(?=[,)])", node.schema().partition("->")[0]) if node.schema() != "(no schema)" else []
+    constants = []
+    for index, source in enumerate(node.inputs()):
+        value = _constant(source)
+        if value is not None:
+            constants.append((names[index] if index < len(names) else str(index), value))
+    return Operator(kind=node.kind(), constants=tuple(constants), file=file, line=line)
+
+
+def _constant(source: Any) -> str | None:
+    """A constant input as text, tensors by their bytes and lists item by item; None for what is computed."""
+    node = source.node()
+    if node.kind() == "prim::Constant":
+        value = source.toIValue()
+        return str(contents(value)) if isinstance(value, torch.Tensor) else repr(value)
+    if node.kind() == "prim::ListConstruct":
+        items = [_constant(item) for item in node.inputs()]
+        return "[" + ", ".join(item or "_" for item in items) + "]"
+    return None
