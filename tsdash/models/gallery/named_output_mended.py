@@ -6,13 +6,13 @@ from torch import nn
 EXPECTED = {"trace": None, "script": None}
 
 
-class Summary(nn.Module):
+class Summarise(nn.Module):
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return x.mean(dim=1), x.std(dim=1)
+        return x.mean(dim=1), x.amax(dim=1) - x.amin(dim=1)
 
 
 def make_model():
-    return Summary().eval()
+    return Summarise().eval()
 
 
 def make_inputs(batch=2, width=5):

@@ -15,7 +15,7 @@ class PairDistance(nn.Module):
         self.embed = nn.Linear(4, 3)
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        pairs = self.embed(rows).view(rows.size(0) // 2, 2, 3)  # (P, 2, 3)
+        pairs = self.embed(rows).view(-1, 2, 3)  # (P, 2, 3)
         return (pairs[:, 0] - pairs[:, 1]).abs().sum(dim=1)
 
 

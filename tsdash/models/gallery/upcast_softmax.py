@@ -13,7 +13,7 @@ BLAME = {"trace": "return weights.to(x.dtype)"}
 
 class StableSoftmax(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weights = x.float().softmax(-1)
+        weights = x.softmax(-1, dtype=torch.float32)
         return weights.to(x.dtype)
 
 

@@ -1,6 +1,7 @@
 """Mended: type_as takes the dtype from the tensor when it runs.
 
-`weights.type_as(x)` is an operator with two tensors, while `x.dtype` is a Python value.
+`weights.type_as(x)` is an operator with two tensors, while `x.dtype` is a Python value. It works because `x` itself is left
+alone. After `x.float()`, which returns a float32 `x` as it is, the trace would take the converted tensor for `x`.
 """
 
 import torch
@@ -11,7 +12,7 @@ EXPECTED = {"trace": None, "script": None}
 
 class StableSoftmax(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weights = x.float().softmax(-1)
+        weights = x.softmax(-1, dtype=torch.float32)
         return weights.type_as(x)
 
 
