@@ -28,6 +28,7 @@ Dynamic = Mapping[
 Make = Callable[["torch.nn.Module", tuple[Any, ...], dict[str, Any], Dynamic], Any]
 
 TEXT_BYTES = 200_000  # of code and of graph that is kept, each
+RETRY_S = 10.0  # an export that failed sooner is tried again with fixed sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +219,11 @@ def run(
             error, warned = heard.error(exc), list(heard.warnings())
             if seconds is not None:
                 warned.append(_note("The export itself worked; it is saving it that failed."))
-            elif dynamic and _accepts_fixed_sizes(exporter, own_copy(model) or model, args, kwargs):
+            elif (
+                dynamic
+                and ended_s < RETRY_S
+                and _works_with_fixed_sizes(exporter, own_copy(model) or model, args, kwargs)
+            ):
                 warned.append(
                     _note("With every size fixed at the example's the export works; it is the moving sizes that fail.")
                 )
@@ -257,7 +262,7 @@ def own_copy(model: torch.nn.Module) -> torch.nn.Module | None:
         return None
 
 
-def _accepts_fixed_sizes(
+def _works_with_fixed_sizes(
     exporter: Exporter, model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> bool:
     """Whether a model that cannot be exported with moving axes can be with all of them fixed."""
