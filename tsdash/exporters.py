@@ -6,6 +6,7 @@ returns something that its format can save.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 import types
@@ -249,17 +250,29 @@ def mutable(loaded: Callable[..., Any]) -> bool:
 def own_copy(model: torch.nn.Module) -> torch.nn.Module | None:
     """A deep copy; None where a copy would not be the same model, and only building it again gives another one.
 
-    Closures keep pointing at the original's modules, and locks, generators and non-leaf tensors cannot be copied.
+    A function that holds on to a module or a tensor of the original keeps it, and locks, generators and non-leaf tensors
+    cannot be copied.
     """
     for module in model.modules():
         for value in vars(module).values():
-            for held in value.values() if isinstance(value, dict) else (value,):
-                if isinstance(held, types.FunctionType) and held.__closure__:
-                    return None
+            held = value.values() if isinstance(value, dict) else (value,)  # hooks are kept in dicts
+            if any(isinstance(item, types.FunctionType) and _holds_state(item) for item in held):
+                return None
     try:
         return copy.deepcopy(model)
     except Exception:  # the user's classes decide what they raise
         return None
+
+
+def _holds_state(function: types.FunctionType) -> bool:
+    """Whether a closure or a default argument of a function is a module or a tensor."""
+    import torch
+
+    held = list(function.__defaults__ or ())
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # a cell that is still empty
+            held.append(cell.cell_contents)
+    return any(isinstance(item, (torch.nn.Module, torch.Tensor)) for item in held)
 
 
 def _works_with_fixed_sizes(
