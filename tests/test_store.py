@@ -63,25 +63,52 @@ def test_the_newest_run_is_listed_first(store):
     assert [(run.id, run.model, run.cases) for run in store.runs()] == [(second, "m", 3), (first, "m", 3)]
 
 
-def test_deleting_a_run_deletes_all_of_it_and_its_artefact(store, tmp_path):
+def test_a_deleted_run_is_hidden_and_can_be_brought_back(store):
+    run = store.create(SPEC, {}, {})
+    store.delete(run)
+    assert store.runs() == ()
+    store.restore(run)
+    assert [kept.id for kept in store.runs()] == [run]
+
+
+def test_a_run_deleted_long_ago_goes_with_all_of_it_and_its_artefact(store, tmp_path, monkeypatch):
     run = store.create(SPEC, {}, {})
     (tmp_path / "a.pt").write_bytes(b"x")
     store.add_export(run, Export(mode="trace", seconds=1.0), tmp_path / "a.pt")
     store.add_case(run, result(SPEC.cases[0]), {"output": {}})
     kept = store.artefact(run, "trace")
     store.delete(run)
+    store.purge()
+    assert kept.exists()
+    monkeypatch.setattr("tsdash.store.KEPT_DELETED_S", -1.0)
+    store.purge()
     assert not kept.exists()
     connection = sqlite3.connect(store.folder / "runs.sqlite")
     assert [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("runs", "exports", "cases", "views")] == [0, 0, 0, 0]
 
 
-def test_an_artefact_that_two_runs_share_outlives_one_of_them(store, tmp_path):
+def test_an_artefact_that_two_runs_share_outlives_one_of_them(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("tsdash.store.KEPT_DELETED_S", -1.0)
     (tmp_path / "a.pt").write_bytes(b"x")
     runs = [store.create(SPEC, {}, {}) for _ in range(2)]
     for run in runs:
         store.add_export(run, Export(mode="trace", seconds=1.0), tmp_path / "a.pt")
     store.delete(runs[0])
+    store.purge()
     assert store.artefact(runs[1], "trace").exists()
+
+
+def test_room_is_made_from_the_oldest_and_never_from_a_pinned_run(store, tmp_path):
+    """Three runs of 100 KB and room for two: the oldest that is not pinned goes."""
+    runs = []
+    for number in range(3):
+        (tmp_path / "a.pt").write_bytes(bytes([number]) * 100_000)
+        runs.append(store.create(SPEC, {}, {}))
+        store.add_export(runs[-1], Export(mode="trace", seconds=1.0), tmp_path / "a.pt")
+        store.end(runs[-1], "done")
+    store.annotate(runs[0], pinned=True)
+    assert store.purge(limit_bytes=store.size_bytes() - 50_000) == (runs[1],)
+    assert [kept.id for kept in store.runs()] == [runs[2], runs[0]]
 
 
 @pytest.mark.parametrize("action", ["load", "delete", "progress"])

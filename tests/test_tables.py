@@ -61,3 +61,18 @@ def test_samples_keep_the_warm_up_apart(record):
 
 def test_a_case_that_compared_nothing_has_no_difference(record):
     assert tables.max_abs(replace(record.results[0], outputs=())) is None
+
+
+def test_two_runs_are_compared_case_by_case_whatever_their_numbers(record):
+    """The same inputs under another number are the same case; what only one run has is new or gone."""
+    same, worse = record.results[0], record.results[0]
+    healed = replace(worse, outputs=(replace(FACTS, identical=True, max_abs=0.0),))
+    moved = replace(healed, case=replace(healed.case, id="c9"))
+    extra = replace(same, mode="script")
+    before, after = record, replace(record, results=(moved, extra))
+    table = tables.changes(before, after)
+    assert table[["mode", "before", "after", "change"]].to_numpy().tolist() == [
+        ["trace", "mismatch", "identical", "better"],
+        ["script", "absent", "mismatch", "new"],
+    ]
+    assert tables.changes(after, before)["change"].tolist() == ["worse", "gone"]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tsdash import __version__, environment, formats, inputs, models, plan
+from tsdash import __version__, archive, environment, formats, inputs, models, plan, tables
 from tsdash.engine.core import Engine
 from tsdash.errors import OptionError, UserError, unknown
 from tsdash.exporters import EXPORTERS
@@ -71,10 +71,19 @@ def _parser() -> argparse.ArgumentParser:
     runs = commands.add_parser("runs", help="past runs")
     runs.set_defaults(command=_runs)
     actions = runs.add_subparsers(metavar="ACTION")
-    for name, command in (("show", _show), ("delete", _delete)):
-        action = actions.add_parser(name)
+    for name, what, command in (("show", "the summary of a run", _show), ("delete", "hide a run; gone for good a day later", _delete), ("restore", "undo delete", _restore), ("export", "write a run as one file", _export)):
+        action = actions.add_parser(name, help=what)
         action.add_argument("id", type=int)
+        if command is _export:
+            action.add_argument("file", type=Path)
         action.set_defaults(command=command)
+    compare = actions.add_parser("compare", help="what changed between two runs, case by case")
+    compare.add_argument("before", type=int)
+    compare.add_argument("after", type=int)
+    compare.set_defaults(command=_compare)
+    taken = actions.add_parser("import", help="take in a run that was exported")
+    taken.add_argument("file", type=Path)
+    taken.set_defaults(command=_import)
     return parser
 
 
@@ -243,7 +252,8 @@ def _causes(_: argparse.Namespace) -> int:
 def _runs(_: argparse.Namespace) -> int:
     for run in Store().runs():
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
-        print(f"{run.id:5}  {when}  {run.state:11}  {run.model:32} {', '.join(run.modes)}")
+        verdict = GLYPHS.get(run.digest.get("verdict", ""), run.state) if run.state == "done" else run.state
+        print(f"{run.id:5}  {when}  {verdict:16}  {run.model:32} {', '.join(run.modes)}  {run.name}".rstrip())
     return 0
 
 
@@ -256,3 +266,29 @@ def _show(options: argparse.Namespace) -> int:
 def _delete(options: argparse.Namespace) -> int:
     Store().delete(options.id)
     return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    Store().restore(options.id)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    archive.export_run(Store(), options.id, options.file)
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    print(archive.import_run(Store(), options.file))
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """One line for every case whose outcome changed; status 1 when something got worse."""
+    store = Store()
+    changes = tables.changes(store.load(options.before), store.load(options.after))
+    for row in changes[changes["change"] != "same"].itertuples():
+        print(f"{row.change:7} {row.mode:16} {row.before} → {row.after}: {row.words}")
+    counts = changes["change"].value_counts()
+    print(", ".join(f"{counts.get(name, 0)} {name}" for name in tables.CHANGES))
+    return DO_NOT_SHIP if counts.get("worse", 0) else SHIP

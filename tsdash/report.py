@@ -7,18 +7,12 @@ import math
 from typing import Any
 
 from tsdash import stats
-from tsdash.judge import NOT_RUN, judge, plain_rule, verdict
+from tsdash.judge import NOT_RUN, judge, plain_rule
 from tsdash.spec import CONTROL, EAGER, CaseResult, Export, Latency, Verdict, to_json
 from tsdash.store import Record
+from tsdash.verdicts import recommendation, verdicts
 
 SCHEMA = "tsdash.check/1"
-PREFERENCE = ("export", "script", "trace", "script+freeze", "trace+freeze", "script+optimize")  # among equals: what has a future, then what keeps most
-
-
-def verdicts(record: Record) -> dict[str, Verdict]:
-    """The verdict of every mode of the run, in the order asked for."""
-    planned = len(record.spec.cases)
-    return {mode: verdict(record.of(mode), description=record.description, planned=planned) for mode in record.spec.modes}
 
 
 def check_report(record: Record) -> dict[str, Any]:
@@ -37,21 +31,6 @@ def check_report(record: Record) -> dict[str, Any]:
         "recommendation": recommendation(record, found),
     }
     return dict(_finite(report))
-
-
-def recommendation(record: Record, found: dict[str, Verdict]) -> dict[str, Any]:
-    """The mode to ship: among those that may, the fastest by a claimed speed-up, else the one with the longest future."""
-    good = [mode for mode in found if found[mode].verdict == "ship"]
-    if not good:
-        return {"mode": None, "reasons": ["No mode can be shipped as it is."]}
-    speedups = stats.speedups(record.latencies[0]) if record.latencies and record.latencies[0].arms else {}
-    claimed = {mode: speedups[mode].ratio for mode in good if mode in speedups and speedups[mode].claimed and speedups[mode].ratio > 1}
-    if claimed:
-        mode = max(claimed, key=lambda name: claimed[name])
-        return {"mode": mode, "reasons": [found[mode].reasons[0], f"The fastest of those that can be shipped: {claimed[mode]:.2f} times eager."]}
-    mode = min(good, key=lambda name: PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE))
-    why = "torch.export is what PyTorch develops further; TorchScript is deprecated." if mode == "export" else "No mode that can be shipped is measurably faster."
-    return {"mode": mode, "reasons": [found[mode].reasons[0], why] if record.latencies or mode == "export" else [found[mode].reasons[0]]}
 
 
 def _model(record: Record) -> dict[str, Any]:

@@ -25,9 +25,10 @@ from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Late
 
 SCHEMA_VERSION = 1
 KEPT_ARTEFACT_BYTES = 256 * 2**20
+KEPT_DELETED_S = 24 * 3600.0  # a deleted run can be restored for a day
 MOST_DEATHS = 2  # of a server during one case; then the case is marked and left
 _BUSY_S = 30.0  # how long a writer waits for another
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     created_at REAL NOT NULL,
@@ -42,7 +43,8 @@ CREATE TABLE runs (
     name TEXT NOT NULL DEFAULT '',
     note TEXT NOT NULL DEFAULT '',
     pinned INTEGER NOT NULL DEFAULT 0,
-    deleted_at REAL,                   -- hidden since then, gone for good at the next start of a server
+    deleted_at REAL,                   -- hidden since then, gone for good once nobody can want it back
+    digest TEXT NOT NULL DEFAULT '{}', -- derived, for lists: see `verdicts.digest`
     began_at REAL,
     ended_at REAL
 );
@@ -72,6 +74,7 @@ CREATE TABLE causes (
 );
 CREATE INDEX latencies_of ON latencies (run);
 """
+TABLES = ("exports", "cases", "views", "latencies", "causes", "deaths")  # what belongs to a run, parents before children
 ENDED = ("done", "failed", "cancelled", "interrupted")
 
 
@@ -115,6 +118,11 @@ class Summary:
     modes: tuple[str, ...]
     cases: int
     seconds: float | None
+    torch: str
+    name: str
+    note: str
+    pinned: bool
+    digest: dict[str, Any]
 
 
 def home() -> Path:
@@ -133,20 +141,20 @@ class Store:
         self.folder = folder or home()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._path = self.folder / "runs.sqlite"
-        self._artefacts = self.folder / "artefacts"
+        self.artefacts = self.folder / "artefacts"
         self._threads = threading.local()
-        with self._writing() as connection:
+        with self.writing() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise OptionError(f"{self._path} was written by a newer tsdash (schema {version}, this one reads up to {SCHEMA_VERSION}). Upgrade tsdash, or set TSDASH_HOME to another folder.")
             if version == 0:
-                for statement in _SCHEMA.split(";"):
+                for statement in SCHEMA.split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def create(self, spec: RunSpec, sweep: Any, environment: dict[str, Any], owner: str = "") -> int:
         """A new queued run; returns its id."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             row = connection.execute(
                 "INSERT INTO runs (created_at, state, spec, sweep, environment, owner) VALUES (?, 'queued', ?, ?, ?, ?)",
                 (time.time(), _text(spec), _text(sweep), _text(environment), owner),
@@ -158,13 +166,13 @@ class Store:
 
     def unfinished(self) -> dict[int, str]:
         """The runs that are queued or running, with their owners."""
-        rows = self._connection().execute("SELECT id, owner FROM runs WHERE state IN ('queued', 'running') AND deleted_at IS NULL ORDER BY id")
+        rows = self.connection().execute("SELECT id, owner FROM runs WHERE state IN ('queued', 'running') AND deleted_at IS NULL ORDER BY id")
         return {row["id"]: row["owner"] for row in rows}
 
     def claim(self, run: int, old: str, new: str) -> bool:
         """Take a run over from an owner that has died; False when somebody else was quicker. The case that was being run
         is counted as a death."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             if connection.execute("UPDATE runs SET owner = ? WHERE id = ? AND owner = ?", (new, run, old)).rowcount == 0:
                 return False
             mode, _, case = connection.execute("SELECT doing FROM runs WHERE id = ?", (run,)).fetchone()[0].partition(" ")
@@ -174,7 +182,7 @@ class Store:
 
     def deadly(self, run: int) -> frozenset[tuple[str, str]]:
         """The (mode, case) pairs during which a server died at least MOST_DEATHS times."""
-        rows = self._connection().execute("SELECT mode, id FROM deaths WHERE run = ? AND times >= ?", (run, MOST_DEATHS))
+        rows = self.connection().execute("SELECT mode, id FROM deaths WHERE run = ? AND times >= ?", (run, MOST_DEATHS))
         return frozenset((row["mode"], row["id"]) for row in rows)
 
     def end(self, run: int, state: str, failure: ErrorFacts | None = None) -> None:
@@ -189,31 +197,31 @@ class Store:
     def add_export(self, run: int, export: Export, artefact: Path | None) -> None:
         """An export and, up to KEPT_ARTEFACT_BYTES, a copy of its artefact."""
         kept = None if artefact is None or artefact.stat().st_size > KEPT_ARTEFACT_BYTES else self._keep(artefact)
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO exports VALUES (?, ?, ?, ?)", (run, export.mode, _text(export), kept))
 
     def add_case(self, run: int, result: CaseResult, views: dict[str, Any]) -> None:
         """One case, acknowledged once this returns."""
         key = (run, result.mode, result.case.id)
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?)", (*key, _text(result)))
             if views:
                 connection.execute("INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?)", (*key, zlib.compress(_text(views).encode(), 1)))
 
     def add_latency(self, run: int, latency: Latency) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute("INSERT INTO latencies VALUES (?, ?)", (run, _text(latency)))
 
     def add_causes(self, run: int, mode: str, causes: tuple[Cause, ...]) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO causes VALUES (?, ?, ?)", (run, mode, _text(causes)))
 
     def load(self, run: int) -> Record:
         """Raises OptionError for a run that does not exist."""
-        connection = self._connection()
+        connection = self.connection()
         row = connection.execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone()
         if row is None:
-            raise OptionError(f"There is no run {run} in {self.folder}. `python -m tsdash runs` lists what is there.")
+            raise self._missing(run)
         spec = from_json(RunSpec, json.loads(row["spec"]))
         order = {(mode, case.id): i for i, (mode, case) in enumerate((m, c) for m in spec.modes for c in spec.cases)}
         results = [from_json(CaseResult, json.loads(facts)) for (facts,) in connection.execute("SELECT facts FROM cases WHERE run = ?", (run,))]
@@ -240,67 +248,97 @@ class Store:
 
     def views(self, run: int, mode: str, case: str) -> dict[str, Any]:
         """What the element view of a case draws, by output path; empty where the outputs are identical."""
-        row = self._connection().execute("SELECT views FROM views WHERE run = ? AND mode = ? AND id = ?", (run, mode, case)).fetchone()
+        row = self.connection().execute("SELECT views FROM views WHERE run = ? AND mode = ? AND id = ?", (run, mode, case)).fetchone()
         return {} if row is None else dict(json.loads(zlib.decompress(row[0])))
 
     def artefact(self, run: int, mode: str) -> Path | None:
         """The kept artefact of an export; None where there is none or it was too large to keep."""
-        row = self._connection().execute("SELECT artefact FROM exports WHERE run = ? AND mode = ?", (run, mode)).fetchone()
-        return None if row is None or row[0] is None else self._artefacts / row[0]
+        row = self.connection().execute("SELECT artefact FROM exports WHERE run = ? AND mode = ?", (run, mode)).fetchone()
+        return None if row is None or row[0] is None else self.artefacts / row[0]
 
     def progress(self, run: int) -> tuple[str, int, str]:
         """State, cases done and what is being done, without loading the run. Raises OptionError as `load` does."""
-        row = self._connection().execute("SELECT state, doing, (SELECT count(*) FROM cases WHERE run = runs.id) FROM runs WHERE id = ?", (run,)).fetchone()
+        row = self.connection().execute("SELECT state, doing, (SELECT count(*) FROM cases WHERE run = runs.id) FROM runs WHERE id = ?", (run,)).fetchone()
         if row is None:
-            raise OptionError(f"There is no run {run} in {self.folder}. `python -m tsdash runs` lists what is there.")
+            raise self._missing(run)
         return row[0], row[2], row[1]
 
     def runs(self) -> tuple[Summary, ...]:
-        """All runs, the newest first."""
-        rows = self._connection().execute(
-            "SELECT id, created_at, state, began_at, ended_at, json_extract(spec, '$.model.name') AS model, json_extract(spec, '$.modes') AS modes,"
-            " json_array_length(spec, '$.cases') AS cases FROM runs ORDER BY id DESC"
+        """All runs that are not deleted, the newest first."""
+        rows = self.connection().execute(
+            "SELECT *, json_extract(spec, '$.model.name') AS model, json_extract(spec, '$.modes') AS modes,"
+            " json_array_length(spec, '$.cases') AS cases, json_extract(environment, '$.torch') AS torch"
+            " FROM runs WHERE deleted_at IS NULL ORDER BY id DESC"
         )
-        return tuple(
-            Summary(
-                id=row["id"],
-                created_at=row["created_at"],
-                state=row["state"],
-                model=row["model"],
-                modes=tuple(json.loads(row["modes"])),
-                cases=row["cases"],
-                seconds=None if row["ended_at"] is None or row["began_at"] is None else row["ended_at"] - row["began_at"],
-            )
-            for row in rows
-        )
+        return tuple(_summary(row) for row in rows)
+
+    def annotate(self, run: int, *, name: str | None = None, note: str | None = None, pinned: bool | None = None) -> None:
+        """Change what is given; a pinned run is never removed to make room. Raises OptionError as `load` does."""
+        for column, value in (("name", name), ("note", note), ("pinned", pinned)):
+            if value is not None:
+                self._update(run, f"{column} = ?", value)
+
+    def summarize(self, run: int, digest: dict[str, Any]) -> None:
+        self._update(run, "digest = ?", _text(digest))
+
+    def delete(self, run: int) -> None:
+        """Hide a run; `restore` brings it back until `purge` removes it. Raises OptionError as `load` does."""
+        self._update(run, "deleted_at = ?", time.time())
+
+    def restore(self, run: int) -> None:
+        self._update(run, "deleted_at = ?", None)
+
+    def purge(self, limit_bytes: int | None = None) -> tuple[int, ...]:
+        """Remove runs that were deleted a day ago or more, then the oldest unpinned ones that have ended until the store
+        fits `limit_bytes`; returns the runs removed to make room."""
+        with self.writing() as connection:
+            connection.execute("DELETE FROM runs WHERE deleted_at < ?", (time.time() - KEPT_DELETED_S,))
+        removed = []
+        while limit_bytes is not None and self.size_bytes() > limit_bytes:
+            oldest = self.connection().execute("SELECT min(id) FROM runs WHERE NOT pinned AND state IN ('done', 'failed', 'cancelled', 'interrupted')").fetchone()[0]
+            if oldest is None:
+                break
+            with self.writing() as connection:
+                connection.execute("DELETE FROM runs WHERE id = ?", (oldest,))
+            self._sweep_artefacts()
+            removed.append(oldest)
+        self._sweep_artefacts()
+        return tuple(removed)
+
+    def size_bytes(self) -> int:
+        """What the runs and their artefacts take on disk, free pages of the database left out."""
+        connection = self.connection()
+        pages, free, page = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size"))
+        return (pages - free) * page + sum(path.stat().st_size for path in self.artefacts.glob("*"))
 
     def _keep(self, artefact: Path) -> str:
         """A copy of the file under the SHA-256 of its bytes, which is returned."""
         with open(artefact, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest() if sys.version_info >= (3, 11) else hashlib.sha256(file.read()).hexdigest()
-        target = self._artefacts / digest
+        target = self.artefacts / digest
         if not target.exists():
-            self._artefacts.mkdir(exist_ok=True)
+            self.artefacts.mkdir(exist_ok=True)
             partial = target.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
             shutil.copyfile(artefact, partial)
             partial.replace(target)
         return digest
 
-    def delete(self, run: int) -> None:
-        """Raises OptionError for a run that does not exist."""
-        with self._writing() as connection:
-            if connection.execute("DELETE FROM runs WHERE id = ?", (run,)).rowcount == 0:
-                raise OptionError(f"There is no run {run} in {self.folder}. `python -m tsdash runs` lists what is there.")
-            used = {row[0] for row in connection.execute("SELECT artefact FROM exports")}
-        for kept in self._artefacts.glob("*"):
+    def _sweep_artefacts(self) -> None:
+        """Remove the artefacts that no run has."""
+        used = {row[0] for row in self.connection().execute("SELECT artefact FROM exports")}
+        for kept in self.artefacts.glob("*"):
             if kept.name not in used and not kept.suffix:
                 kept.unlink(missing_ok=True)
 
     def _update(self, run: int, assignments: str, *values: Any) -> None:
-        with self._writing() as connection:
-            connection.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*values, run))
+        with self.writing() as connection:
+            if connection.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*values, run)).rowcount == 0:
+                raise self._missing(run)
 
-    def _connection(self) -> sqlite3.Connection:
+    def _missing(self, run: int) -> OptionError:
+        return OptionError(f"There is no run {run} in {self.folder}. `python -m tsdash runs` lists what is there.")
+
+    def connection(self) -> sqlite3.Connection:
         """This thread's connection."""
         connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
         if connection is None:
@@ -313,8 +351,9 @@ class Store:
         return connection
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection()
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is there in full once the block ends, or not at all."""
+        connection = self.connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield connection
@@ -326,3 +365,20 @@ class Store:
 
 def _text(stage: Any) -> str:
     return json.dumps(to_json(stage), ensure_ascii=True, separators=(",", ":"))
+
+
+def _summary(row: sqlite3.Row) -> Summary:
+    return Summary(
+        id=row["id"],
+        created_at=row["created_at"],
+        state=row["state"],
+        model=row["model"],
+        modes=tuple(json.loads(row["modes"])),
+        cases=row["cases"],
+        seconds=None if row["ended_at"] is None or row["began_at"] is None else row["ended_at"] - row["began_at"],
+        torch=row["torch"] or "",
+        name=row["name"],
+        note=row["note"],
+        pinned=bool(row["pinned"]),
+        digest=json.loads(row["digest"]),
+    )

@@ -9,9 +9,10 @@ import pandas as pd
 
 from tsdash import findings, plan
 from tsdash.judge import NOT_RUN, Tolerance, judge, plain_rule
-from tsdash.spec import Case, CaseResult, Latency, OutputFacts, RunSpec
+from tsdash.spec import OUTCOMES, Case, CaseResult, Latency, OutputFacts, RunSpec
 from tsdash.store import Record
 
+CHANGES = ("worse", "better", "same", "new", "gone")
 CASE_COLUMNS = ("mode", "case", "varied", "label", "outcome", "detail", "hover", "max_abs", "plain_rule")
 
 
@@ -76,6 +77,32 @@ def cells(record: Record, tolerance: Tolerance | None = None) -> list[findings.C
             result = results.get((mode, case.id))
             found.append((mode, case, NOT_RUN if result is None else judge(result, tolerance).outcome))
     return found
+
+
+def changes(before: Record, after: Record) -> pd.DataFrame:
+    """What became of every case that either run has, cases matched by their inputs, not by their number.
+
+    Columns: mode, words, before, after (outcomes, or "absent") and change, one of CHANGES.
+    """
+    sides = [{(result.mode, _identity(result.case)): result for result in record.results} for record in (before, after)]
+    rows = []
+    for key in dict.fromkeys((*sides[0], *sides[1])):
+        results = [side.get(key) for side in sides]
+        outcomes = ["absent" if result is None else judge(result).outcome for result in results]
+        case = next(result.case for result in results if result is not None)
+        rows.append((key[0], plan.describe(case, case if case.varied == "base" else after.spec.cases[0]), *outcomes, _change(*outcomes)))
+    return pd.DataFrame(rows, columns=["mode", "words", "before", "after", "change"])
+
+
+def _identity(case: Case) -> tuple[Any, ...]:
+    return (tuple(sorted(case.dims.items())), case.values, case.dtype, case.device, case.layout, case.training, case.grad, case.call, case.seed)
+
+
+def _change(before: str, after: str) -> str:
+    ranks = [OUTCOMES.index(outcome) if outcome in OUTCOMES else None for outcome in (before, after)]
+    if ranks[0] is None or ranks[1] is None:
+        return "same" if before == after else "new" if ranks[0] is None else "gone"
+    return "same" if ranks[0] == ranks[1] else "worse" if ranks[1] > ranks[0] else "better"
 
 
 def worst_elements(facts: OutputFacts) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from tsdash.engine.nursery import Nursery
 from tsdash.errors import ModelError
 from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec
 from tsdash.store import Store
+from tsdash.verdicts import digest
 
 START_S = 60.0
 TELL_AFTER_S = 0.2  # a case that takes longer is told to the store, so that a server that dies in it is remembered
@@ -198,6 +199,7 @@ class _Life:
             sink.close()
             if not (self._closing and self._resumes):  # what a server leaves unfinished the next one takes up
                 self._store.end(run, state, failure)
+                self._store.summarize(run, digest(self._store.load(run)))
 
     def _past(self, run: int) -> Past:
         record = self._store.load(run)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from tsdash import environment, findings, report, stats, tables
+from tsdash import environment, findings, stats, tables, verdicts
 from tsdash.engine.core import Engine
 from tsdash.spec import Latency, RunSpec, Verdict, to_json
 from tsdash.store import Record, Store
@@ -39,7 +39,7 @@ def engine() -> Engine:
 
 @functools.cache
 def _engine() -> Engine:
-    return Engine(store())
+    return Engine(store(), kind="server")
 
 
 def close() -> None:
@@ -52,7 +52,7 @@ def close() -> None:
 
 def submit(spec: RunSpec, sweep: dict[str, object]) -> int:
     """Start a run; returns its id."""
-    run = store().create(spec, sweep, environment.describe())
+    run = store().create(spec, sweep, environment.describe(), engine().owner)
     _submitted.add(run)
     engine().submit(run, spec)
     return run
@@ -99,7 +99,7 @@ def load(run: int) -> Loaded:
 @st.cache_resource(max_entries=KEPT_RUNS, show_spinner=False)
 def _load(folder: str, run: int, state: str, done: int, doing: str) -> Loaded:
     record = store().load(run)
-    verdicts = report.verdicts(record)
+    found = verdicts.verdicts(record)
     speed_ups = {}
     for latency in record.latencies[:1]:
         if latency.arms:  # without, timing failed and its notes say why
@@ -108,8 +108,8 @@ def _load(folder: str, run: int, state: str, done: int, doing: str) -> Loaded:
         record=record,
         table=tables.outcomes(record),
         cells=tables.cells(record),
-        verdicts=verdicts,
-        recommended=report.recommendation(record, verdicts)["mode"],
+        verdicts=found,
+        recommended=verdicts.recommendation(record, found)["mode"],
         speed_ups=speed_ups,
     )
 
