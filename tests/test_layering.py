@@ -60,19 +60,22 @@ clean              | spec tracebacks inputs exporters tensorfile tree compare el
                    | calling                                                            |
 worker             | spec errors (author clean)                                         | (torch)
 store              | spec errors                                                        |
-engine             | spec errors models exporters judge store                           | psutil
+verdicts           | spec stats judge store                                             |
+archive            | spec errors store                                                  |
+engine             | spec errors exporters judge store verdicts                         | psutil
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
 tables             | spec plan stats judge store findings                               | numpy pandas
 plots              | spec formats tokens                                                | numpy pandas plotly
-report             | spec formats tokens stats judge store findings tables plots        | numpy pandas plotly
+report             | spec formats tokens stats judge store verdicts findings tables     | numpy pandas plotly
+                   | plots                                                              |
 cli                | spec errors formats tokens environment models transforms inputs    |
-                   | exporters plan stats judge diagnose.catalogue store engine         |
-                   | findings tables plots report                                       |
+                   | exporters plan stats judge diagnose.catalogue store                |
+                   | verdicts archive engine findings tables plots report               |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
                    | exporters plan elements stats judge diagnose.catalogue store       |
-                   | engine findings tables plots report                                |
+                   | verdicts archive engine findings tables plots report               |
 """
 SCRIPTS = ("app", "pages")  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them
