@@ -62,7 +62,7 @@ worker             | spec errors (author clean)                                 
 store              | spec errors                                                        |
 verdicts           | spec stats judge store                                             |
 archive            | spec errors store                                                  |
-engine             | spec errors exporters judge store verdicts                         | psutil
+engine             | spec errors models exporters judge store verdicts                  | psutil
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
 tables             | spec plan stats judge store findings                               | numpy pandas
