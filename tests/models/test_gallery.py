@@ -127,8 +127,10 @@ def tensor_difference(expected: torch.Tensor, actual: torch.Tensor) -> float:
         return torch.inf
     if expected.device.type == "meta" or torch.allclose(expected, actual, rtol=0, atol=0, equal_nan=True):
         return 0.0
-    scale = expected.double().abs().nan_to_num(posinf=0).max()
-    return float((actual.double() - expected.double()).abs().nan_to_num(posinf=0).max() / scale)
+    if not torch.equal(expected.isnan(), actual.isnan()):
+        return torch.inf
+    delta, scale = (actual.double() - expected.double()).detach(), expected.double().detach()
+    return float(delta.abs().nan_to_num(posinf=0).max() / scale.abs().nan_to_num(posinf=0).max())
 
 
 def artefact(loaded: Loaded, mode: str, folder: Path) -> Path | Exception:
