@@ -9,6 +9,7 @@ import anyio.to_thread
 import streamlit as st
 
 from tsdash.ui import service
+from tsdash.ui.page import own_fault
 
 
 @asynccontextmanager
@@ -19,4 +20,4 @@ async def engine(_: st.App) -> AsyncIterator[None]:
     await anyio.to_thread.run_sync(service.close)
 
 
-app = st.App("tsdash/ui/shell.py", lifespan=engine)
+app = st.App("tsdash/ui/shell.py", lifespan=engine, on_script_error=own_fault)

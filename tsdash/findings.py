@@ -14,6 +14,7 @@ from tsdash.spec import PLAIN_TOLERANCE, Case, Cause, OutputFacts, Verdict
 GOOD = ("identical", "within_noise")
 NOT_RUN = "not_run"
 MOST_PARTS = 3  # clauses in one heading
+SHOWN_REASONS = 2
 SpeedUp = tuple[float, float, float]  # eager ÷ exported: median, low, high of its 95 % interval
 Cell = tuple[str, Case, str]  # mode, case, outcome
 
@@ -66,6 +67,13 @@ def _lowered(reasons: Sequence[str], otherwise: str) -> str:
     return lowered if lowered.endswith((".", "!", "?")) else f"{lowered}."
 
 
+def reasons(verdict: Verdict) -> str:
+    """The decisive facts of a verdict as one text, the first two in full."""
+    shown = [f"{text.rstrip('.')}." for text in verdict.reasons[:SHOWN_REASONS]]
+    left = len(verdict.reasons) - SHOWN_REASONS
+    return " ".join(shown + ([f"And {formats.counted(left, 'more reason')}."] if left > 0 else []))
+
+
 def where_it_fails(cells: Sequence[Cell]) -> str:
     """On which cases how many modes fail: "Three modes fail on large values, two in training; export fails always."."""
     run = [(mode, case, outcome) for mode, case, outcome in cells if outcome != NOT_RUN]
@@ -105,12 +113,12 @@ def _places(by_axis: Mapping[str, Sequence[tuple[str, Case]]]) -> list[str]:
     if not found:
         return []
     ranked = sorted(found, key=lambda item: -len(item[0]))
-    others = len(ranked) - MOST_PARTS
-    more = [f"in {formats.counted(others, 'other respect')}"] if others > 0 else []
+    shown = _shown(len(ranked))
+    more = [f"in {len(ranked) - shown} other respects"] if shown < len(ranked) else []
     if len({tuple(sorted(modes)) for modes, _ in ranked}) == 1:  # the same modes everywhere: one subject, many places
-        return [f"{_subject(ranked[0][0])} {formats.joined([where for _, where in ranked[:MOST_PARTS]] + more)}"]
+        return [f"{_subject(ranked[0][0])} {formats.joined([where for _, where in ranked[:shown]] + more)}"]
     clauses = [f"{_subject(ranked[0][0])} {ranked[0][1]}"]
-    clauses += [f"{_who(modes)} {where}" for modes, where in ranked[1:MOST_PARTS]]
+    clauses += [f"{_who(modes)} {where}" for modes, where in ranked[1:shown]]
     return [", ".join(clauses + [f"some {text}" for text in more])]
 
 
@@ -158,8 +166,13 @@ def place(cases: Sequence[Case]) -> str:
 
 def _names(names: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(names))
-    others = len(distinct) - MOST_PARTS
-    return formats.joined(distinct[:MOST_PARTS] + ([f"{others} other"] if others > 0 else []))
+    shown = _shown(len(distinct))
+    return formats.joined(distinct[:shown] + ([f"{len(distinct) - shown} other"] if shown < len(distinct) else []))
+
+
+def _shown(n: int) -> int:
+    """How many of n things a heading lists. A single one is never left over: naming it is as short."""
+    return n if n <= MOST_PARTS + 1 else MOST_PARTS
 
 
 def so_far(cells: Sequence[Cell]) -> str:
@@ -269,3 +282,36 @@ def plan(cases: int, modes: int, seconds: float | None = None) -> str:
     time = f", about {formats.waiting(seconds)}" if seconds is not None else ""
     each = "" if modes == 1 else f" for each of {formats.counted(modes, 'mode')}"
     return f"{formats.counted(cases, 'planned case')}{each}{time}."
+
+
+def history(models: Sequence[str], shippable: Mapping[str, int]) -> str:
+    """What the list of runs tells: how many, of how many models, and the last that can be shipped. `shippable` maps a model
+    to its newest run that ships."""
+    if not models:
+        return "Nothing has run yet. Results of Explore and of the command line gather here."
+    counted = f"{formats.counted(len(models), 'run')} of {formats.counted(len(set(models)), 'model')}"
+    newest = next((model for model in models if model in shippable), None)
+    return (
+        f"{counted}; {newest} can be shipped, by run {shippable[newest]}."
+        if newest
+        else f"{counted}; none of them can be shipped."
+    )
+
+
+def changed(counts: Mapping[str, int]) -> str:
+    """What became of the cases between two runs. `counts` by change: worse, better, same, new, gone."""
+    worse, better, same = (counts.get(name, 0) for name in ("worse", "better", "same"))
+    extra = [f"{formats.count(counts[name])} {name}" for name in ("new", "gone") if counts.get(name)]
+    tail = f" ({', '.join(extra)})" if extra else ""
+    if not worse and not better:
+        return f"Nothing: all {formats.counted(same, 'case')} came out as before{tail}."
+    parts = [
+        f"{formats.counted(worse, 'case')} got worse" if worse else "no case got worse",
+        f"{formats.count(better)} got better" if better else "none better",
+    ]
+    return f"{_sentence(parts)}{tail}."
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    text = " and ".join(parts)
+    return text[0].upper() + text[1:]

@@ -6,6 +6,7 @@ alternative, which `alt_text` reads back.
 
 from tsdash.plots.elements import along_axis, delta_histogram, reference_density, where_map
 from tsdash.plots.frame import Figure, alt_text, plotly_template
+from tsdash.plots.history import run_changes, speed_changes
 from tsdash.plots.latency import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
 from tsdash.plots.outcomes import outcome_grid
 
@@ -21,5 +22,7 @@ __all__ = [
     "paired_ratio",
     "plotly_template",
     "reference_density",
+    "run_changes",
+    "speed_changes",
     "where_map",
 ]

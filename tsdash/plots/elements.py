@@ -291,13 +291,18 @@ def reference_density(
             bgcolor=look.page,
         )
     delta_lines(fig, noise, dark, along="x")
-    label(fig, f" {formats.power(-5)}", dark, x=0, xref="paper", y=log10(REFERENCE_DELTA), yanchor="bottom")
+    label(fig, f" {formats.power(-5)}", dark, x=0, xref="paper", y=log10(REFERENCE_DELTA), yanchor=_free_side(noise))
     if noise and abs(log10(noise / REFERENCE_DELTA)) > 0.1 * (up[1] - up[0]):
         label(fig, " noise floor", dark, x=0, xref="paper", y=log10(noise), yanchor="bottom")
     fig.update_xaxes(range=across, title="|eager|", **power_ticks(*across))
     fig.update_yaxes(range=[min(up[0], log10(noise) - 0.5) if noise else up[0], up[1]], title="|Δ|", **power_ticks(*up))
     total = formats.counted(int(counts.sum()), "differing element")
     return described(fig, f"Density of {total}: absolute difference against the magnitude of eager's value.")
+
+
+def _free_side(noise: float | None) -> str:
+    """On which side of the line at 10⁻⁵ its name stands: away from the noise floor."""
+    return "top" if noise and noise >= REFERENCE_DELTA else "bottom"
 
 
 def _filled(sums: Array, edges: Array) -> tuple[float, float]:
@@ -356,7 +361,7 @@ def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, 
         xref="paper",
         y=log10(REFERENCE_DELTA),
         anchor="right",
-        yanchor="bottom",
+        yanchor=_free_side(noise),
     )
     fig.update_yaxes(range=[low - 1.2, high], title="|Δ|", **power_ticks(low, high))
     shown = [0, extent - 1] if at.size > 1 else [-0.5, 0.5]

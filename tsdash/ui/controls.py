@@ -59,7 +59,9 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
         modes = st.pills(
             "Export modes", list(EXPORTERS), selection_mode="multi", key="modes", label_visibility="collapsed"
         )
-        choice, problem = _checked(str(name or ""), str(effort), tuple(modes), bool(latency), popover)
+        choice, problem = _checked(
+            str(name or ""), str(effort), tuple(mode for mode in EXPORTERS if mode in modes), bool(latency), popover
+        )
         n = 0 if choice is None else len(choice.cases) * len(choice.modes)
         label = "Running" if running else f":primary[**Run {formats.counted(n, 'case')}**]" if n else "Run"
         pressed = button.button(

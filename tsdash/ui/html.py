@@ -6,6 +6,7 @@ All text is escaped here; only backticks have a meaning, they set code. Pass the
 from __future__ import annotations
 
 import io
+import itertools
 import keyword
 import token as tokens_of_python
 import tokenize
@@ -18,6 +19,7 @@ from tsdash.tokens import OUTCOMES, VERDICTS, mode_look
 from tsdash.ui.style import pair
 
 WHOLE_LINES = 26  # marked sources up to this length are shown whole, as far as the frame is high
+LEAST_HIDDEN_LINES = 3  # fewer are shown: hiding them would save nothing
 AROUND_LINES = 8  # of longer ones, so many lines around each mark
 SIGNS = {"guilty": "▸", "warned": "!"}
 
@@ -92,7 +94,10 @@ def _shown(n_lines: int, marked: Sequence[int]) -> set[int]:
     """Which of the lines 0 … n − 1 are shown."""
     if n_lines <= WHOLE_LINES or not any(0 <= at < n_lines for at in marked):
         return set(range(n_lines))
-    return {i for at in marked for i in range(at - AROUND_LINES, at + AROUND_LINES + 1) if 0 <= i < n_lines}
+    shown = {i for at in marked for i in range(at - AROUND_LINES, at + AROUND_LINES + 1) if 0 <= i < n_lines}
+    ends = sorted({-1, *shown, n_lines})
+    short = [range(a + 1, b) for a, b in itertools.pairwise(ends) if b - a - 1 <= LEAST_HIDDEN_LINES]
+    return shown.union(*short)
 
 
 def diff_view(diff: str, *, title: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import traceback
 from typing import Any
 
 import streamlit as st
@@ -58,3 +60,14 @@ def as_markdown(text: str) -> str:
     if len(parts) % 2 == 0:  # a stray backtick is a sign like any other
         return _MARKDOWN.sub(r"\\\1", text.replace("`", "'"))
     return "`".join(part if i % 2 else _MARKDOWN.sub(r"\\\1", part) for i, part in enumerate(parts))
+
+
+def own_fault(error: Exception) -> bool:
+    """What a page shows when tsdash itself fails: for `st.App(on_script_error=…)`. The traceback goes to the server's log."""
+    traceback.print_exception(error, file=sys.stderr)
+    st.error(
+        f"**tsdash failed here: {as_markdown(type(error).__name__)}.** This is a fault of tsdash, not of your model; runs and "
+        "results are kept. The server's log has the details: please report them, then reload the page.",
+        icon=":material/error:",
+    )
+    return True

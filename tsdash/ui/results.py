@@ -57,7 +57,7 @@ def _row(loaded: Loaded, mode: str, speed_up: findings.SpeedUp | None) -> Verdic
         mode=mode,
         verdict=verdict.verdict if finished else None,
         counts=of_mode["outcome"].value_counts().to_dict(),
-        reason=" ".join(verdict.reasons[:2]) if finished else "Not all of its cases have run.",
+        reason=findings.reasons(verdict) if finished else "Not all of its cases have run.",
         worst=float(worst.max()) if len(worst) else None,
         plain=(int(known.astype(bool).sum()), len(known)),
         speed_up=speed_up,

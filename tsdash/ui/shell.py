@@ -17,7 +17,10 @@ def main() -> None:
     st.logo(LOGO, size="large")
     st.html(STYLE)
     st.navigation(
-        [st.Page(ROOT / "pages" / "explore.py", title="Explore", icon=":material/search_insights:", default=True)],
+        [
+            st.Page(ROOT / "pages" / "explore.py", title="Explore", icon=":material/search_insights:", default=True),
+            st.Page(ROOT / "pages" / "history.py", title="History", icon=":material/history:"),
+        ],
         position="top",
     ).run()
     watch_appearance()

@@ -67,7 +67,7 @@ STYLE = f"""<style>
 .ts-bar i {{ display: block; border-radius: 1px }}
 .ts-sub {{ color: {_look("muted")} }}
 .ts-verdicts code, .ts-note code {{ font: 0.8667rem {FONT_MONO}; background: none; color: inherit; padding: 0 }}
-.ts-facts {{ display: flex; flex-wrap: wrap; gap: 8px 24px; margin: 0; font-size: 0.9333rem }}
+.ts-facts.ts-facts {{ display: flex; flex-wrap: wrap; gap: 8px 24px; margin: 0; padding: 0; font-size: 0.9333rem }}
 .ts-facts > div {{ cursor: help }}
 .ts-facts dt {{ color: {_look("muted")}; font-size: 0.8667rem; font-weight: 400 }}
 .ts-facts dd {{ margin: 0; font-variant-numeric: tabular-nums }}
