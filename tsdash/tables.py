@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ import pandas as pd
 from tsdash import findings, plan
 from tsdash.judge import NOT_RUN, Tolerance, judge, plain_rule
 from tsdash.spec import OUTCOMES, Case, CaseResult, Latency, OutputFacts, RunSpec
-from tsdash.store import Record
+from tsdash.store import Record, Summary
 
+HISTORY_COLUMNS = ("run", "started", "model", "name", "verdict", "ship", "same", "cases", "speedups", "seconds", "torch", "modes", "pinned", "note")
 CHANGES = ("worse", "better", "same", "new", "gone")
 CASE_COLUMNS = ("mode", "case", "varied", "label", "outcome", "detail", "hover", "max_abs", "plain_rule")
 
@@ -103,6 +105,31 @@ def _change(before: str, after: str) -> str:
     if ranks[0] is None or ranks[1] is None:
         return "same" if before == after else "new" if ranks[0] is None else "gone"
     return "same" if ranks[0] == ranks[1] else "worse" if ranks[1] > ranks[0] else "better"
+
+
+def history(runs: Sequence[Summary]) -> pd.DataFrame:
+    """Past runs, one row each, the newest first: run, started, model, name, verdict, ship, same (a share), cases, speedups,
+    seconds, torch, modes, pinned, note. `verdict` is the state of a run that has none."""
+    rows = [
+        {
+            "run": run.id,
+            "started": datetime.datetime.fromtimestamp(run.created_at).strftime("%Y-%m-%d %H:%M"),
+            "model": run.model,
+            "name": run.name,
+            "verdict": run.digest["verdict"] if run.state == "done" and run.digest else run.state,
+            "ship": run.digest.get("ship") or "—",
+            "same": run.digest["same"] / run.digest["judged"] if run.digest.get("judged") else None,
+            "cases": run.cases * len(run.modes),
+            "speedups": list(run.digest.get("speedups", {}).values()),
+            "seconds": run.seconds,
+            "torch": run.torch,
+            "modes": ", ".join(run.modes),
+            "pinned": run.pinned,
+            "note": run.note,
+        }
+        for run in runs
+    ]
+    return pd.DataFrame(rows, columns=list(HISTORY_COLUMNS))
 
 
 def worst_elements(facts: OutputFacts) -> pd.DataFrame:
