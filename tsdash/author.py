@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 
 from tsdash import exporters, inputs, tensorfile, tree
 from tsdash.calling import run, same_bits
+from tsdash.errors import ModelError
 from tsdash.models.loading import Loaded, load
 from tsdash.seeds import seed_all
 from tsdash.spec import GIVEN, Case, CaseResult, Description, ErrorFacts, Export, ModelSource, Side, from_json, to_json
@@ -59,10 +59,8 @@ class Author:
 
     def _fresh(self) -> torch.nn.Module:
         """A model that no case has touched."""
-        try:
-            return copy.deepcopy(self._pristine) if self._pristine is not None else self.loaded.build()
-        except Exception:  # locks, generators and non-leaf tensors cannot be copied
-            return self.loaded.build()
+        copied = None if self._pristine is None else exporters.own_copy(self._pristine)
+        return copied or self.loaded.build()
 
     def _model_for(self, case: Case) -> tuple[torch.nn.Module, bool]:
         """The model in the state that the case asks for, and whether it is the pristine one itself."""
@@ -185,9 +183,8 @@ class Author:
             case = replace(case, dims=inputs.export_dims(self.loaded, case.dims, lambda args, kwargs: run(model, args, kwargs, case)))
             dynamic = inputs.moving_axes(self.loaded, case.dims)
         args, kwargs = inputs.build(self.loaded, case)
-        assert self._pristine is not None
         seed_all(case.seed)
-        return exporters.run(mode, self._pristine, args, kwargs, dynamic=dynamic, path=Path(request["artefact"]), sources=self.loaded.sources)
+        return exporters.run(mode, self._fresh(), args, kwargs, dynamic=dynamic, path=Path(request["artefact"]), sources=self.loaded.sources)
 
     def _time(self, request: dict[str, Any]) -> Any:
         """Interleave eager, eager again and every artefact on the inputs of one case."""

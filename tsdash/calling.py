@@ -12,6 +12,7 @@ import torch
 from tsdash.inputs import nest
 from tsdash.seeds import seed_all
 from tsdash.spec import Case
+from tsdash.tensorfile import raw_bytes
 
 
 def run(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], case: Case) -> tuple[Any, float]:
@@ -50,4 +51,4 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
         return False
     if one.device.type == "meta" or other.device.type == "meta":
         return True
-    return torch.equal(*(t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (one, other)))
+    return torch.equal(raw_bytes(one), raw_bytes(other))

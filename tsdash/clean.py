@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -48,12 +48,12 @@ class Clean:
         changed = (scope == "all" and dtype != GIVEN) or case.training is not None
         if not changed and not self._mutable and self._kept is not None and self._kept[0] == case.device:
             return self._kept[1]
-        artefact = exporters.EXPORTERS[self._mode].load(self._path, case.device)
+        artefact: Any = exporters.EXPORTERS[self._mode].load(self._path, case.device)
         if scope == "all" and dtype != GIVEN:
             artefact = artefact.to(getattr(torch, dtype))
-        if case.training is not None:
+        if case.training is not None and exporters.EXPORTERS[self._mode].switches:
             artefact.train(case.training)
-        return artefact
+        return cast(Callable[..., Any], artefact)
 
     def _compare(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run the case on the artefact. Where eager returned too, compare every element of every output."""

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--memory-limit", type=int, default=Limits().memory_mib, metavar="MiB", help="memory of one worker (default: %(default)s)")
     check.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output")
     check.set_defaults(command=_check)
+    command: Callable[[argparse.Namespace], int]
     for name, what, command in (("models", "the models that are there", _models), ("modes", "the export modes", _modes), ("causes", "the causes that tsdash can name", _causes)):
         commands.add_parser(name, help=what).set_defaults(command=command)
     runs = commands.add_parser("runs", help="past runs")

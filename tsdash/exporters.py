@@ -43,6 +43,7 @@ class Exporter:
     make: Make
     save: Callable[[Any, Path], None]
     load: Callable[[Path, str], Callable[..., Any]]
+    switches: bool = True  # the artefact can be told .train() and .eval()
     needs: tuple[str, ...] = ()  # modules that are slow to import: the zygote imports them once for all workers
 
 
@@ -109,7 +110,7 @@ def program(name: str, summary: str) -> Callable[[Make], Make]:
             name=name,
             summary=summary,
             suffix=".pt2",
-            dynamic=True,
+            dynamic=True, switches=False,
             make=make,
             save=_save_program,
             load=_load_program,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from tsdash.errors import OptionError, unknown
 from tsdash.spec import EFFORTS, GIVEN, Case, Sweep
@@ -76,9 +77,9 @@ def _check_dims(sweep: Sweep, dims: Mapping[str, int]) -> None:
                 raise OptionError(f"dim {name}={size} is not allowed: sizes are whole numbers from 1 up.")
 
 
-def _axes(sweep: Sweep) -> dict[str, tuple[object, ...]]:
+def _axes(sweep: Sweep) -> dict[str, tuple[Any, ...]]:
     """The swept fields of a case besides dims, by name."""
-    fields = {"values": sweep.values, "dtype": sweep.dtypes, "device": sweep.devices, "layout": sweep.layouts, "training": sweep.training, "grad": sweep.grad, "call": sweep.calls, "seed": sweep.seeds}
+    fields: dict[str, tuple[Any, ...]] = {"values": sweep.values, "dtype": sweep.dtypes, "device": sweep.devices, "layout": sweep.layouts, "training": sweep.training, "grad": sweep.grad, "call": sweep.calls, "seed": sweep.seeds}
     return {name: tuple(options) for name, options in fields.items() if options}
 
 

@@ -333,7 +333,7 @@ def to_json(stage: Any) -> Any:
 def from_json(kind: type[T], raw: Any) -> T:
     """The stage of type `kind` that `to_json` wrote. Fields that are missing take their default, unknown ones are dropped,
     so that a newer tsdash reads what an older one stored."""
-    return typing.cast(T, _restorer(kind)(raw))
+    return typing.cast(T, _restorer(typing.cast(Any, kind))(raw))
 
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))

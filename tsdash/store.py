@@ -309,7 +309,7 @@ class Store:
         """What the runs and their artefacts take on disk, free pages of the database left out."""
         connection = self.connection()
         pages, free, page = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size"))
-        return (pages - free) * page + sum(path.stat().st_size for path in self.artefacts.glob("*"))
+        return int((pages - free) * page) + sum(path.stat().st_size for path in self.artefacts.glob("*"))
 
     def _keep(self, artefact: Path) -> str:
         """A copy of the file under the SHA-256 of its bytes, which is returned."""

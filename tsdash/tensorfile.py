@@ -24,6 +24,12 @@ def _dtype(name: str) -> torch.dtype:
     return dtype
 
 
+def raw_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    """The elements in C order as a 1-D tensor of bytes."""
+    dense = tensor.detach().resolve_conj().resolve_neg().contiguous()
+    return dense.as_strided((dense.numel(),), (1,)).view(torch.uint8)  # a single element may keep odd strides
+
+
 def write(path: Path, leaves: Sequence[torch.Tensor], meta: Any = None) -> int:
     """Write dense CPU tensors and a JSON-able `meta`; returns the size in bytes. Meta tensors are written as shape alone."""
     entries, offset = [], 0
@@ -40,8 +46,7 @@ def write(path: Path, leaves: Sequence[torch.Tensor], meta: Any = None) -> int:
         for leaf, entry in zip(leaves, entries, strict=True):
             if entry["stored"] and leaf.numel():
                 file.seek(start + int(str(entry["offset"])))
-                dense = leaf.detach().resolve_conj().resolve_neg().contiguous().cpu()
-                file.write(memoryview(dense.reshape(-1).view(torch.uint8).numpy()))
+                raw_bytes(leaf.cpu()).numpy().tofile(file)
     return start + offset
 
 

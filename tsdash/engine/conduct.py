@@ -148,7 +148,7 @@ class _Run:
         try:
             for case, following in zip(left, (*left[1:], None), strict=True):
                 if (mode, case.id) in self._past.deadly:
-                    result, views = _deadly(case, mode), {}
+                    result, views = _deadly(case, mode)
                 else:
                     async with self._place():
                         self._sink.doing(mode, case.id)
@@ -227,10 +227,10 @@ class _Run:
         self._sink.timed(latency)
 
 
-def _deadly(case: Case, mode: str) -> CaseResult:
+def _deadly(case: Case, mode: str) -> tuple[CaseResult, dict[str, Any]]:
     """A case that is not tried again."""
     error = ErrorFacts(type="crash", message="the whole server went down twice while this case ran; it is not tried again")
-    return CaseResult(case=case, mode=mode, eager=Side(), exported=Side(ended="crash", error=error))
+    return CaseResult(case=case, mode=mode, eager=Side(), exported=Side(ended="crash", error=error)), {}
 
 
 class _Sweep:

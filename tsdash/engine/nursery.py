@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -40,7 +41,7 @@ class Nursery:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._keys = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._waiting: dict[int, Worker] = {}
         self._workers: dict[int, Worker] = {}
         self._ready: asyncio.Future[None] | None = None
         self._readable = [os.path.abspath(path) for path in os.environ.get("TSDASH_READABLE", "").split(os.pathsep) if path]
@@ -96,16 +97,12 @@ class Nursery:
         channel, channel_end = socket.socketpair()
         output, output_end = os.pipe()
         key = next(self._keys)
-        forked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting[key] = forked
+        worker = self._waiting[key] = Worker(self, channel, output, output_kib)
         try:
             self._tell({"fork": key, "role": role, "bounds": asdict(bounds)}, [channel_end.fileno(), output_end])
         finally:
             channel_end.close()
             os.close(output_end)
-        pid = await forked
-        worker = Worker(self, pid, channel, output, output_kib)
-        self._workers[pid] = worker
         await worker.open()
         self.confinement = worker.confinement
         return worker
@@ -151,13 +148,12 @@ class Nursery:
         if "ready" in report and self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
         elif "forked" in report:
-            waiting = self._waiting.pop(report["forked"], None)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(report["pid"])
+            worker = self._workers[report["pid"]] = self._waiting.pop(report["forked"])
+            worker.started(report["pid"])
+        elif "unforked" in report:
+            self._waiting.pop(report["unforked"]).ended(signal.SIGKILL, report["why"])
         elif "exited" in report:
-            worker = self._workers.pop(report["exited"], None)
-            if worker is not None:
-                worker.ended(report["status"], report["why"])
+            self._workers.pop(report["exited"]).ended(report["status"], report["why"])
 
     def _forget(self, reason: str) -> None:
         """The zygote is gone and all its workers with it; the next fork starts another."""
@@ -166,11 +162,10 @@ class Nursery:
                 asyncio.get_running_loop().remove_reader(self._control)
             self._control.close()
         lost = WorkerLost("crash", reason)
-        for future in (*self._waiting.values(), *([self._ready] if self._ready else [])):
-            if not future.done():
-                future.set_exception(lost)
-                future.exception()  # seen: a future that nobody awaits any more must not complain
-        for worker in self._workers.values():
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(lost)
+            self._ready.exception()  # seen: a future that nobody awaits any more must not complain
+        for worker in (*self._waiting.values(), *self._workers.values()):
             worker.ended(signal.SIGKILL)
         self._control, self._ready, self._waiting, self._workers = None, None, {}, {}
 
@@ -183,16 +178,20 @@ def _own_path() -> list[str]:
 class Worker:
     """One forked worker: a request and its answer at a time, each under a deadline."""
 
-    def __init__(self, nursery: Nursery, pid: int, channel: socket.socket, output: int, output_kib: int) -> None:
-        self.pid = pid
+    def __init__(self, nursery: Nursery, channel: socket.socket, output: int, output_kib: int) -> None:
+        self.pid = 0  # until it is forked
         self._nursery = nursery
         self._channel = channel
         self._output = _Drain(output, output_kib * 1024)
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._ids = itertools.count(1)
         self._lock = asyncio.Lock()
         self._why = ""
+        self._killed = False
         self.confinement: tuple[str, ...] = ()
+
+    def started(self, pid: int) -> None:
+        """Called by the nursery when the zygote has forked it."""
+        self.pid = pid
 
     async def open(self) -> None:
         """Wait until the worker has confined itself and hear what that came to. Raises WorkerLost."""
@@ -202,13 +201,17 @@ class Worker:
         try:
             hello = await asyncio.wait_for(self._reader.readline(), _HELLO_S)
             self.confinement = tuple(json.loads(hello)["confined"])
-        except (asyncio.TimeoutError, OSError, ValueError) as error:
+        except asyncio.CancelledError:
             await self.kill()
-            raise WorkerLost("bug", f"a worker could not be confined: {self.output.strip()[-2000:] or type(error).__name__}") from None
+            raise
+        except (asyncio.TimeoutError, OSError, ValueError):
+            how = await self._death()
+            raise WorkerLost("bug", f"a worker could not be started: {how}\n{self.output[-2000:]}".rstrip()) from None
 
     @property
     def alive(self) -> bool:
-        return not self._exit.done()
+        """Whether it can be asked: it has neither ended nor been told to."""
+        return not (self._exit.done() or self._killed)
 
     def rss_bytes(self) -> int:
         """Resident memory of the worker; 0 where the system does not tell."""
@@ -225,33 +228,34 @@ class Worker:
     async def call(self, request: dict[str, Any], limit_s: float) -> dict[str, Any]:
         """Send one request and return its answer. Raises WorkerLost after `limit_s` seconds or when the worker ends."""
         async with self._lock:
-            key = next(self._ids)
+            key = secrets.token_hex(8)  # so that text which a model writes to its channel is no answer
             try:
                 return await asyncio.wait_for(self._exchange({**request, "id": key}, key), limit_s)
             except asyncio.TimeoutError:
                 await self.kill()
                 raise WorkerLost("timeout", f"no answer within {limit_s:g} s; the process was killed") from None
-            except (ConnectionError, asyncio.IncompleteReadError, ValueError, KeyError) as error:
-                if not isinstance(error, ConnectionError):
-                    await self.kill()
-                    raise WorkerLost("crash", f"the worker broke the protocol ({type(error).__name__}) and was killed") from None
+            except (ValueError, RecursionError):  # no JSON, too long, nested too deep, or no answer to this request
+                await self.kill()
+                raise WorkerLost("crash", "something else than tsdash wrote to the worker's channel; the process was killed") from None
+            except ConnectionError:
                 raise WorkerLost("crash", await self._death()) from None
             except asyncio.CancelledError:
                 await self.kill()
                 raise
 
-    async def _exchange(self, request: dict[str, Any], key: int) -> dict[str, Any]:
+    async def _exchange(self, request: dict[str, Any], key: str) -> dict[str, Any]:
         self._writer.write(json.dumps(request).encode() + b"\n")
         await self._writer.drain()
         answer = asyncio.ensure_future(self._reader.readline())
-        await asyncio.wait({answer, self._exit}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {answer, self._exit}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():  # an orphan may hold the channel open, and the last answer may still be in it
             await asyncio.wait({answer}, timeout=0.2)
         if not answer.done() or not answer.result().endswith(b"\n"):
             answer.cancel()
             raise ConnectionResetError
         reply = json.loads(answer.result())
-        if not isinstance(reply, dict) or reply.get("id") != key:
+        if not isinstance(reply, dict) or reply.get("id") != key or not reply.keys() & {"ok", "fault", "bug"}:
             raise ValueError("not an answer to this request")
         if "bug" in reply:
             await self.kill()
@@ -269,12 +273,14 @@ class Worker:
             return f"{self._why}; the process was killed"
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
-            return f"the process died of {signal.Signals(number).name}"
+            known = {known.value: known.name for known in signal.Signals}
+            return f"the process died of {known.get(number, f'signal {number}')}"
         return f"the process ended by itself with status {os.waitstatus_to_exitcode(status)}"
 
     async def kill(self) -> None:
         """End the worker now and wait until it is gone."""
-        if self.alive:
+        self._killed = True
+        if self.pid and not self._exit.done():
             self._nursery.kill(self.pid)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._exit), _KILL_GRACE_S)

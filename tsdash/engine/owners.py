@@ -17,6 +17,6 @@ def lives(owner: str) -> bool:
     _, _, rest = owner.partition(":")
     pid, _, started = rest.partition(":")
     try:
-        return abs(psutil.Process(int(pid)).create_time() - float(started)) < 0.1
+        return bool(abs(psutil.Process(int(pid)).create_time() - float(started)) < 0.1)
     except (psutil.Error, ValueError):
         return False
