@@ -10,8 +10,10 @@ doing of a model that changed what this process relies on.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import traceback
 from pathlib import Path
@@ -39,6 +41,7 @@ def serve(channel: socket.socket, role: str, folder: str) -> None:
         from tsdash.clean import Clean
 
         player = Clean()
+    own, kept = os.getpid(), set[int]()
     with channel.makefile("rb") as requests:
         for line in requests:
             request = json.loads(line)
@@ -48,8 +51,28 @@ def serve(channel: socket.socket, role: str, folder: str) -> None:
                 answer = {"fault": to_json(ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line))}
             except Exception:
                 answer = {"bug": traceback.format_exc()[-8192:]}
+            if os.getpid() != own:
+                os._exit(0)  # a copy of this process that the model has made: only the original answers
+            kept = _end_children(kept, load=request["do"] == "load")
             channel.sendall(_line({"id": request["id"], **answer}))
     os._exit(0)
+
+
+def _end_children(kept: set[int], *, load: bool) -> set[int]:
+    """End the processes that this request has left; a model may keep those that it started when it was loaded."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except (ChildProcessError, AttributeError):  # none, as nearly always; Windows has no such call
+        return kept
+    tasks = Path("/proc/self/task")
+    started = {int(pid) for task in tasks.glob("*/children") for pid in task.read_text().split()}
+    if load:
+        return started
+    for pid in started - kept:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    return kept
 
 
 def _line(answer: dict[str, Any]) -> bytes:

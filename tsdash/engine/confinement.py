@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import functools
 import os
 import signal
+import socket
 import struct
 import sys
 import tempfile
@@ -63,14 +65,15 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def confine(bounds: Bounds, channel: int, output: int) -> tuple[str, ...]:
+def confine(bounds: Bounds, *, channel: int, output: int, asks: int) -> tuple[str, ...]:
     """Apply `bounds` to this freshly forked, single-threaded process; returns what was applied, in words.
 
-    From then on `channel` is descriptor 3, `output` is 1 and 2, and no other is open. No call undoes any of it.
+    From then on `channel` is descriptor 3, `output` is 1 and 2, and no other is open. No call undoes any of it. The socket
+    `asks` is sent the descriptor at which the process will ask for others (see seccomp), if it may have any.
     """
     os.setsid()
     die_with_parent()
-    _keep_descriptors(channel, output)
+    asks = _keep_descriptors(channel, output, asks)
     use_folder(bounds.folder)
     applied = [*limit(bounds.memory_mib), "a clean environment, and a folder of its own as home"]
     faulthandler.enable(file=STANDARD_ERROR)
@@ -79,10 +82,18 @@ def confine(bounds: Bounds, channel: int, output: int) -> tuple[str, ...]:
     filtered = seccomp.restrict(own_signals=version < landlock.SCOPES_ABI, bind=bool(_accelerators()))
     if bounds.strict and not (version and filtered):
         raise RuntimeError("strict isolation needs Landlock and seccomp, and this system has not both")
+    _hand_over(filtered, asks)
     return (*_walls(version, filtered), *(["no capabilities"] if capabilities else []), *applied)
 
 
-def _walls(version: int, filtered: bool) -> Iterator[str]:
+def _hand_over(filtered: seccomp.Filter | None, asks: int) -> None:
+    with socket.socket(fileno=asks) as supervisor:
+        if filtered and filtered.listener is not None:
+            socket.send_fds(supervisor, [b"listener"], [filtered.listener])
+            os.close(filtered.listener)
+
+
+def _walls(version: int, filtered: seccomp.Filter | None) -> Iterator[str]:
     if not version and not filtered:
         yield f"{NOT_ISOLATED}: this system has neither Landlock nor seccomp"
     if version:
@@ -90,17 +101,17 @@ def _walls(version: int, filtered: bool) -> Iterator[str]:
         signals = ", no signals to other processes" if version >= landlock.SCOPES_ABI else ""
         yield f"Landlock (ABI {version}): writes only in the run's own folders, reads only Python, system libraries and tsdash{tcp}{signals}"
     if filtered:
-        yield "seccomp: no network, no access to other processes, no namespaces, no kernel subsystems beyond computing"
+        processes = "" if filtered.listener is not None else ", no new processes"
+        yield f"seccomp: no network, no access to other processes{processes}, no namespaces, no kernel subsystems beyond computing"
 
 
-def _keep_descriptors(channel: int, output: int) -> None:
-    os.dup2(output, STANDARD_OUTPUT)
-    os.dup2(output, STANDARD_ERROR)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), STANDARD_INPUT)
-    if channel != CHANNEL:
-        os.dup2(channel, CHANNEL)
-    os.closerange(CHANNEL + 1, 65536)
-    os.set_inheritable(CHANNEL, False)
+def _keep_descriptors(channel: int, output: int, asks: int) -> int:
+    """Put the descriptors in their places and close all others; returns where `asks` is now."""
+    kept = [os.dup(fd) for fd in (os.open(os.devnull, os.O_RDONLY), output, output, channel, asks)]  # all above the places
+    for place, fd in enumerate(kept):
+        os.dup2(fd, place, inheritable=place < CHANNEL)
+    os.closerange(len(kept), 65536)
+    return CHANNEL + 1
 
 
 def use_folder(folder: str) -> None:
@@ -130,22 +141,25 @@ def limit(memory_mib: int) -> tuple[str, ...]:
     return (f"at most {memory_mib:,} MiB of memory and of a file, {_DESCRIPTORS} descriptors, no core dumps",)
 
 
-def _grants(bounds: Bounds) -> Iterator[tuple[Path, int]]:
+def _grants(bounds: Bounds) -> Iterator[tuple[str, int]]:
     """(path, rights) of everything that the worker may open."""
+    yield from common_grants()
+    yield f"/proc/{os.getpid()}", landlock.READ
     for path in (bounds.folder, *bounds.writes):
-        yield Path(path), landlock.WRITE
-    for path in (*SYSTEM, *installation(), *bounds.reads, f"/proc/{os.getpid()}"):
-        yield Path(path), landlock.READ
+        yield path, landlock.WRITE
+    for path in bounds.reads:
+        yield path, landlock.READ
     for path in bounds.searches:
-        yield Path(path), landlock.LIST
-        yield from ((child, landlock.READ) for child in Path(path).glob("[!.]*"))
-    for path in DEVICES:
-        yield Path(path), landlock.DEVICE
+        yield path, landlock.LIST
+        yield from ((str(child), landlock.READ) for child in Path(path).glob("[!.]*"))
+
+
+@functools.cache
+def common_grants() -> tuple[tuple[str, int], ...]:
+    """What every worker may open; the zygote asks first, so that no worker has to look."""
     accelerators = _accelerators()
-    for device in accelerators:
-        yield device, landlock.DEVICE
-    for path in DRIVERS if accelerators else ():
-        yield Path(path), landlock.READ
+    readable = (*SYSTEM, *installation(), *(DRIVERS if accelerators else ()))
+    return (*((path, landlock.READ) for path in readable), *((path, landlock.DEVICE) for path in (*DEVICES, *accelerators)))
 
 
 def installation() -> tuple[str, ...]:
@@ -156,8 +170,9 @@ def installation() -> tuple[str, ...]:
     return tuple(dict.fromkeys((sys.prefix, sys.base_prefix, sys.exec_prefix, *installed, *map(str, packages))))
 
 
-def _accelerators() -> list[Path]:
-    return [path for pattern in ACCELERATORS for path in Path("/").glob(pattern[1:])]
+@functools.cache
+def _accelerators() -> tuple[str, ...]:
+    return tuple(str(path) for pattern in ACCELERATORS for path in Path("/").glob(pattern[1:]))
 
 
 def _drop_capabilities(*, keep: int) -> bool:

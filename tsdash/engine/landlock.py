@@ -12,7 +12,6 @@ import os
 import stat
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers on every architecture
 _VERSION = 1  # LANDLOCK_CREATE_RULESET_VERSION
@@ -55,7 +54,7 @@ def abi() -> int:
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)))
 
 
-def restrict(grants: Iterable[tuple[Path, int]]) -> int:
+def restrict(grants: Iterable[tuple[str, int]]) -> int:
     """Take every right from this process but `grants`, paths with LIST, READ, WRITE or DEVICE; those that do not exist are
     passed over. Network and signals to others are taken as far as the kernel can. Returns the ABI; 0: nothing was done.
 
@@ -79,7 +78,7 @@ def restrict(grants: Iterable[tuple[Path, int]]) -> int:
     return version
 
 
-def _grant(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
+def _grant(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
     try:
         fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:

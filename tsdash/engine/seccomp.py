@@ -1,16 +1,21 @@
 """Seccomp: system calls that this process and all that it starts may not make, for ever after.
 
 What a model computes with is allowed; what reaches other processes, the network, the kernel's rarer subsystems, or files in ways
-that Landlock does not see, fails with EPERM. A filter is a classic BPF program over the call's number and arguments, see
-userspace-api/seccomp_filter.rst. It is no list of all that is harmless: that list would break with every new torch or libc.
+that Landlock does not see, fails with EPERM. New processes are asked for, one by one, at the other end of a descriptor. A filter
+is a classic BPF program over the call's number and arguments, see userspace-api/seccomp_filter.rst. It is no list of all that is
+harmless: that list would break with every new torch or libc.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import platform
+import select
+import signal
 import struct
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,6 +38,7 @@ NUMBERS = {  # call -> its number on x86_64 and on aarch64, None where it does n
     "fchmodat2": (452, 452),
     "fchown": (93, 55),
     "fchownat": (260, 54),
+    "fork": (57, None),
     "fcntl": (72, 25),
     "file_setattr": (469, 469),
     "fremovexattr": (199, 16),
@@ -118,6 +124,7 @@ NUMBERS = {  # call -> its number on x86_64 and on aarch64, None where it does n
     "utime": (132, None),
     "utimensat": (280, 88),
     "utimes": (235, None),
+    "vfork": (58, None),
 }
 _FIRST_UNKNOWN = 470  # newer than this table: "not implemented", for which every libc has another way
 
@@ -157,9 +164,9 @@ class Test:
 
 
 _NAMESPACES = 0x7E020080  # CLONE_NEW*: mount, cgroup, UTS, IPC, user, pid, network, time
+_THREAD = 0x00010000  # CLONE_THREAD
 _UNIX, _STREAM_OR_SEQPACKET = Test(0, 1), Test(1, 1, mask=0b1011)  # SOCK_STREAM is 1, SOCK_SEQPACKET 5; datagrams need no connection
 PERMITTED_ONLY = {
-    "clone": (Test(0, 0, mask=_NAMESPACES),),
     "socket": (_UNIX, _STREAM_OR_SEQPACKET),
     "socketpair": (_UNIX, _STREAM_OR_SEQPACKET),
     "prlimit64": (Test(0, 0),),  # of the process itself
@@ -177,13 +184,26 @@ FORBIDDEN_VALUES = {  # call -> argument, and the values with which it is denied
 SIGNALS = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 
 _AUDIT_ARCHES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
 _X32 = 0x40000000  # the second set of numbers on x86_64
-_LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+_LOAD, _AND, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
-_ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER, _PR_GET_SECCOMP = 38, 22, 2, 21
+_ALLOW, _ASK, _ERRNO, _KILL = 0x7FFF0000, 0x7FC00000, 0x00050000, 0x80000000
+_PR_SET_NO_NEW_PRIVS, _PR_GET_SECCOMP = 38, 21
+_SET_MODE_FILTER, _NEW_LISTENER = 1, 8
+_RECEIVE, _SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV and _SEND
+_QUESTION, _ANSWER = struct.Struct("=QII64x"), struct.Struct("=QqiI")  # struct seccomp_notif and seccomp_notif_resp
+_WAIT_S = 0.05
+_CONTINUE = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE, since Linux 5.5
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """A filter that is in force. New processes are asked for at `listener`; None: there are none."""
+
+    listener: int | None
 
 
 def supported() -> bool:
@@ -193,27 +213,64 @@ def supported() -> bool:
     return int(ctypes.CDLL(None).prctl(_PR_GET_SECCOMP, 0, 0, 0, 0)) >= 0
 
 
-def restrict(*, own_signals: bool, bind: bool) -> bool:
-    """Install the filter; False where this system has none.
+def restrict(*, own_signals: bool, bind: bool) -> Filter | None:
+    """Install the filter; None where this system has no such thing.
 
     With `own_signals` a process may signal no other but this one; leave it out where Landlock sees to signals, so that children
     can be ended. `bind` lets CUDA listen on the socket by which its own threads meet.
     """
     if not supported():
-        return False
-    program = compile_filter(platform.machine(), pid=os.getpid() if own_signals else None, bind=bind)
+        return None
+    pid = os.getpid() if own_signals else None
+    try:
+        return Filter(listener=_install(compile_filter(platform.machine(), pid=pid, bind=bind, ask=True), _NEW_LISTENER))
+    except OSError:  # a kernel before 5.0, or a sandbox around this one that listens already
+        _install(compile_filter(platform.machine(), pid=pid, bind=bind, ask=False), 0)
+        return Filter(listener=None)
+
+
+def next_question(listener: int) -> int | None:
+    """The number of the request for a new process that waits at `listener`; None where the asker has been killed meanwhile.
+
+    The kernel lets the reader wait then, so an alarm breaks the call off: call it in the main thread. Raises EOFError once no
+    process is left that could ask.
+    """
+    asked = select.poll()
+    asked.register(listener, select.POLLIN)
+    if not any(event & select.POLLIN for _, event in asked.poll(0)):
+        raise EOFError
+    question = ctypes.create_string_buffer(_QUESTION.size)
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, _WAIT_S, _WAIT_S)
+    result = ctypes.CDLL(None).ioctl(listener, ctypes.c_ulong(_RECEIVE), question)  # Python's own ioctl would begin again
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return int(_QUESTION.unpack(question)[0]) if result == 0 else None
+
+
+def answer(listener: int, question: int, *, error: int = 0) -> None:
+    """Let the process that asked go on, or have its call fail with `error`."""
+    with contextlib.suppress(OSError):  # whoever asked has been killed
+        fcntl.ioctl(listener, _SEND, _ANSWER.pack(question, 0, -error, 0 if error else _CONTINUE))
+
+
+def _install(program: Sequence[Instruction], flags: int) -> int:
     packed = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
     code = ctypes.create_string_buffer(packed)
     header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
     libc = ctypes.CDLL(None, use_errno=True)
-    for option, first, second in ((_PR_SET_NO_NEW_PRIVS, 1, 0), (_PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(header))):
-        if libc.prctl(option, ctypes.c_ulong(first), ctypes.c_ulong(second), ctypes.c_ulong(0), ctypes.c_ulong(0)) < 0:
-            raise OSError(ctypes.get_errno(), f"prctl({option}): {os.strerror(ctypes.get_errno())}")
-    return True
+    zero = ctypes.c_ulong(0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), zero, zero, zero)
+    result = int(libc.syscall(_SECCOMP[platform.machine()], _SET_MODE_FILTER, flags, ctypes.byref(header)))
+    if result < 0:
+        raise OSError(ctypes.get_errno(), f"seccomp: {os.strerror(ctypes.get_errno())}")
+    return result
 
 
-def compile_filter(machine: str, *, pid: int | None = None, bind: bool = False) -> list[Instruction]:
-    """The filter's program for a machine; `pid` is the only process that may be signalled, None leaves signals alone."""
+def compile_filter(machine: str, *, pid: int | None, bind: bool, ask: bool) -> list[Instruction]:
+    """The filter's program for a machine.
+
+    `pid` is the only process that may be signalled, None leaves signals alone; `ask` for new processes or deny them.
+    """
     number = {name: numbers[list(_AUDIT_ARCHES).index(machine)] for name, numbers in NUMBERS.items()}
     only = {**PERMITTED_ONLY, **({} if pid is None else {name: (Test(0, pid),) for name in SIGNALS})}
     program: list[Instruction] = [
@@ -229,11 +286,25 @@ def compile_filter(machine: str, *, pid: int | None = None, bind: bool = False) 
     for names, number_of_error in ((denied, errno.EPERM), (IGNORED, 0), (MISSING, errno.ENOSYS)):
         for name in names:
             program += _block(number[name], [_error(number_of_error)])
+    another = (_RETURN, 0, 0, _ASK) if ask else _error(errno.EPERM)
+    for name in ("fork", "vfork"):
+        program += _block(number[name], [another])
+    program += _block(number["clone"], list(_only_threads(another)))
     for name, tests in only.items():
         program += _block(number[name], list(_all_of(tests)))
     for name, (argument, values) in FORBIDDEN_VALUES.items():
         program += _block(number[name], list(_none_of(argument, values)))
     return [*program, (_RETURN, 0, 0, _ALLOW)]
+
+
+def _only_threads(otherwise: Instruction) -> Iterator[Instruction]:
+    """clone: a thread passes, a namespace does not, and a process gets `otherwise`."""
+    yield (_LOAD, 0, 0, _ARGUMENTS)
+    yield (_ANY_BIT, 0, 1, _NAMESPACES)
+    yield _error(errno.EPERM)
+    yield (_ANY_BIT, 0, 1, _THREAD)
+    yield (_RETURN, 0, 0, _ALLOW)
+    yield otherwise
 
 
 def _block(number: int | None, body: Sequence[Instruction]) -> list[Instruction]:

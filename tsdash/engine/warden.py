@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 INTERVAL_S = 0.25
@@ -33,13 +33,11 @@ def describe(allowance: Allowance) -> str:
     return f"watched: at most {MOST_PROCESSES} processes and {MOST_THREADS} threads; {_mib(allowance):,} MiB in files or shared"
 
 
-def excess(pid: int, allowance: Allowance) -> str | None:
-    """What a worker and all that it started hold beyond the allowance, in words; None where they are within."""
-    processes = [pid]
-    for parent in processes:  # grows while it is walked
-        processes += children(parent)
-        if len(processes) > MOST_PROCESSES + 1:
-            return f"it had more than {MOST_PROCESSES} processes"
+def excess(pid: int, orphans: Iterable[int], allowance: Allowance) -> str | None:
+    """What a worker, all that it started and the `orphans` it left hold beyond the allowance; None where they are within."""
+    processes = family(pid, orphans)
+    if len(processes) > MOST_PROCESSES + 1:
+        return f"it had more than {MOST_PROCESSES} processes"
     statuses = [_numbers(f"/proc/{process}/status", "Threads", "RssShmem") for process in processes]
     if sum(status.get("Threads", 0) for status in statuses) > MOST_THREADS:
         return f"it had more than {MOST_THREADS} threads"
@@ -51,6 +49,16 @@ def excess(pid: int, allowance: Allowance) -> str | None:
         if private_mib > allowance.memory_mib:
             return f"its processes held {private_mib:,} MiB of memory, and {allowance.memory_mib:,} MiB is the limit"
     return _excess_of_files(processes, allowance)
+
+
+def family(pid: int, orphans: Iterable[int]) -> list[int]:
+    """A worker, the `orphans` it left and all that they have started; no more than tell that it is too many."""
+    processes = [pid, *orphans]
+    for parent in processes:  # grows while it is walked
+        processes += children(parent)
+        if len(processes) > MOST_PROCESSES + 1:
+            break
+    return processes
 
 
 def children(pid: int) -> list[int]:

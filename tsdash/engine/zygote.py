@@ -3,7 +3,7 @@
 Started as `python -m tsdash.engine.zygote FD`. Requests and reports are JSON datagrams on the control socket FD:
     {"fork": key, "role": …, "bounds": …} with two descriptors, the worker's channel and its output
     {"kill": pid}, {"preload": [module…]}
-    {"ready": pid}, {"forked": key, "pid": pid}, {"exited": pid, "status": wait status, "why": … where the warden ended it}
+    {"ready": pid}, {"forked": key, "pid": pid}, {"unforked": key, "why": …}, {"exited": pid, "status": wait status, "why": … where the warden ended it}
 A worker's first message on its channel is {"confined": [what was applied…]}. The zygote adopts the orphans of its workers
 (subreaper) and ends them, so whatever a model starts ends with its worker at the latest.
 """
@@ -24,7 +24,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tsdash.engine import confinement, warden
+from tsdash.engine import confinement, seccomp, warden
 
 _PR_SET_CHILD_SUBREAPER = 36
 _MAX_DATAGRAM = 65536
@@ -32,10 +32,12 @@ _MAX_DATAGRAM = 65536
 
 @dataclass
 class _Watched:
-    """A worker that lives, and why it was ended if the warden did it."""
+    """A worker that lives. `asks` is the socket that brings its listener, then the listener at which it asks for processes."""
 
     allowance: warden.Allowance
-    why: str = ""
+    asks: int
+    listening: bool = False
+    why: str = ""  # it was ended, if the warden did it
 
 
 def main() -> None:
@@ -53,14 +55,17 @@ def main() -> None:
     workers: dict[int, _Watched] = {}
     watched_at = time.monotonic()
     while True:
-        readable, _, _ = select.select([control, wake], [], [], warden.INTERVAL_S if workers else None)
+        asking = {watched.asks: pid for pid, watched in workers.items() if watched.asks >= 0}
+        readable, _, _ = select.select([control.fileno(), wake, *asking], [], [], warden.INTERVAL_S if workers else None)
+        for fd in asking.keys() & readable:
+            _hear(asking[fd], workers)
         if wake in readable:
             os.read(wake, 4096)
             _reap(control, workers)
         if time.monotonic() > watched_at + warden.INTERVAL_S:
             _watch(workers)
             watched_at = time.monotonic()
-        if control in readable and not _answer(control, workers):
+        if control.fileno() in readable and not _answer(control, workers):
             for pid in workers:
                 _kill(pid)
             os._exit(0)
@@ -78,7 +83,9 @@ def _warm_up() -> None:
         importlib.import_module(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.trace(torch.nn.Linear(1, 1), torch.zeros(1, 1))(torch.zeros(1, 1))
+        trace: Any = torch.jit.trace
+        trace(torch.nn.Linear(1, 1), torch.zeros(1, 1))(torch.zeros(1, 1))
+    confinement.common_grants()
     gc.collect()
     gc.freeze()  # so that a worker's collections do not copy the pages of what the zygote imported
 
@@ -95,14 +102,22 @@ def _answer(control: socket.socket, workers: dict[int, _Watched]) -> bool:
     if "fork" in request:
         bounds = confinement.Bounds(**request["bounds"])
         allowance = warden.Allowance(memory_mib=bounds.memory_mib, folders=(bounds.folder, *bounds.writes))
-        pid = os.fork()
-        if pid == 0:
-            control.close()
-            _become_worker(request["role"], bounds, allowance, *fds)
-        workers[pid] = _Watched(allowance)
-        for fd in fds:
+        report: dict[str, object]
+        asks, asks_end = (end.detach() for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(asks)
+            report = {"unforked": request["fork"], "why": f"the system could not start it ({error.strerror})"}
+        else:
+            if pid == 0:
+                control.detach()  # its number will be another descriptor's
+                _become_worker(request["role"], bounds, allowance, fds[0], fds[1], asks_end)
+            workers[pid] = _Watched(allowance, asks)
+            report = {"forked": request["fork"], "pid": pid}
+        for fd in (fds[0], fds[1], asks_end):
             os.close(fd)
-        control.send(json.dumps({"forked": request["fork"], "pid": pid}).encode())
+        control.send(json.dumps(report).encode())
     elif "kill" in request and request["kill"] in workers:
         _kill(request["kill"])
     elif "preload" in request:
@@ -131,30 +146,69 @@ def _reap(control: socket.socket, workers: dict[int, _Watched]) -> None:
         if pid in workers:
             watched = workers.pop(pid)
             _kill(pid)
+            if watched.asks >= 0:
+                os.close(watched.asks)
             control.send(json.dumps({"exited": pid, "status": status, "why": watched.why}).encode())
     _end_orphans(workers)
 
 
+def _hear(pid: int, workers: dict[int, _Watched]) -> None:
+    """A worker has sent its listener, or asks there for another process: it gets it while it is within its allowance."""
+    watched = workers[pid]
+    if not watched.listening:
+        with socket.socket(fileno=watched.asks) as channel:
+            _, fds, _, _ = socket.recv_fds(channel, 16, 1)
+        watched.asks, watched.listening = (fds[0], True) if fds else (-1, False)
+        return
+    try:
+        question = seccomp.next_question(watched.asks)
+    except EOFError:
+        os.close(watched.asks)
+        watched.asks = -1
+        return
+    if question is None:
+        return
+    if len(warden.family(pid, _orphans_of(workers).get(pid, ()))) > warden.MOST_PROCESSES:
+        watched.why = watched.why or f"it asked for more than {warden.MOST_PROCESSES} processes"
+        _kill(pid)
+    else:
+        seccomp.answer(watched.asks, question)
+
+
 def _watch(workers: dict[int, _Watched]) -> None:
     """End the workers that hold more than they may, and what has no parent left but this process."""
+    orphans = _orphans_of(workers)
     for pid, watched in workers.items():
-        watched.why = watched.why or warden.excess(pid, watched.allowance) or ""
+        watched.why = watched.why or warden.excess(pid, orphans.get(pid, ()), watched.allowance) or ""
         if watched.why:
             _kill(pid)
     _end_orphans(workers)
 
 
+def _orphans_of(workers: dict[int, _Watched]) -> dict[int, list[int]]:
+    """The orphans by their process group, which is the worker that they come from."""
+    orphans: dict[int, list[int]] = {}
+    for orphan in _orphans(workers):
+        with contextlib.suppress(ProcessLookupError):
+            orphans.setdefault(os.getpgid(orphan), []).append(orphan)
+    return orphans
+
+
 def _end_orphans(workers: dict[int, _Watched]) -> None:
-    for orphan in set(warden.children(os.getpid())) - workers.keys():
+    for orphan in _orphans(workers):
         _kill(orphan)
 
 
-def _become_worker(role: str, bounds: confinement.Bounds, allowance: warden.Allowance, channel: int, output: int) -> None:
+def _orphans(workers: dict[int, _Watched]) -> set[int]:
+    return set(warden.children(os.getpid())) - workers.keys()
+
+
+def _become_worker(role: str, bounds: confinement.Bounds, allowance: warden.Allowance, channel: int, output: int, asks: int) -> None:
     """In the forked child: confine itself, say so, then serve until the channel closes. Never returns."""
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        applied = confinement.confine(bounds, channel, output)
+        applied = confinement.confine(bounds, channel=channel, output=output, asks=asks)
         from tsdash import worker
 
         parent = socket.socket(fileno=confinement.CHANNEL)
