@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from tsdash import spec
-from tsdash.diagnose import structures
+from tsdash.diagnose import positions, structures
 from tsdash.diagnose.evidence import evidence
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
@@ -53,7 +53,8 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
 
 
 def _at(lab: Laboratory, error: spec.ErrorFacts, cause: str, message: str) -> Finding:
-    return Finding(cause=cause, strength=Strength.STATED, axis="base", file=error.file, line=error.line, message=message, evidence=(f"{error.type}: {shortened(error.message)}",))
+    file, line = (error.file, error.line) if error.line is not None or not lab.scripting else positions.of_compilation(lab)
+    return Finding(cause=cause, strength=Strength.STATED, axis="base", file=file, line=line, message=message, evidence=(f"{error.type}: {shortened(error.message)}",))
 
 
 def _output(lab: Laboratory, error: spec.ErrorFacts, value: Any) -> Finding:

@@ -13,7 +13,7 @@ from tsdash.diagnose.evidence import evidence, values_groups
 from tsdash.diagnose.laboratory import Laboratory, Result, same_answer
 from tsdash.diagnose.recorder import Event, Forced
 from tsdash.diagnose.seen import is_python
-from tsdash.diagnose.sites import ROUTE, Site
+from tsdash.diagnose.sites import ITERATION, ROUTE, Site
 from tsdash.diagnose.subject import Finding, Strength
 from tsdash.diagnose.suspects import Suspect, compare
 
@@ -55,7 +55,7 @@ def _replay_axis(lab: Laboratory, axis: str, failures: Sequence[spec.CaseResult]
             return
         if not differing:
             leading = [suspect for suspect in suspects if suspect.decides] or suspects
-            differing = [_finding(lab, suspect, axis, failure.case, []) for suspect in leading[:SHOWN]]
+            differing = [_finding(lab, suspect, axis, failure.case, [], refuted=_can_be_forced(lab, suspect, actual)) for suspect in leading[:SHOWN]]
     yield from differing
 
 
@@ -70,6 +70,15 @@ def _suspects(lab: Laboratory, case: spec.Case) -> tuple[list[Suspect], Result |
         return [], None
     base = lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]
     return compare(base, log, lab.instrumentation), actual
+
+
+def _can_be_forced(lab: Laboratory, suspect: Suspect, actual: Result) -> bool:
+    """Whether forcing the suspect would have shown the export's result, if it were the cause.
+
+    A list of tensors that the export takes apart into a fixed number of pieces cannot be put back in eager: rounds that there
+    are no items for cannot be made, and where the export raises, eager with fewer rounds does not.
+    """
+    return suspect.site.kind != ROUTE and bool(_values(lab, suspect.site)) and (suspect.site.kind != ITERATION or actual.returned)
 
 
 def _explain(lab: Laboratory, case: spec.Case, suspects: list[Suspect], actual: Result) -> list[Suspect]:
@@ -120,7 +129,7 @@ def _forceable(event: Event) -> bool:
     return event.site.kind == "value" and event.seen.kind != "opaque" or event.site.kind in ("test", "choice") or (event.site.kind == "iteration" and isinstance(event.value, int) and event.value >= 0 and event.finished)
 
 
-def _finding(lab: Laboratory, suspect: Suspect, axis: str, case: spec.Case, proved: list[Suspect]) -> Finding:
+def _finding(lab: Laboratory, suspect: Suspect, axis: str, case: spec.Case, proved: list[Suspect], *, refuted: bool = False) -> Finding:
     cause = classify.cause_of(suspect, axis, lab.trace_log if lab.tracing else lab.recorded(lab.base)[0])
     file, line = classify.place(suspect, cause, lab)
     sentences = [phrases.difference(suspect, case, lab.base)]
@@ -128,7 +137,7 @@ def _finding(lab: Laboratory, suspect: Suspect, axis: str, case: spec.Case, prov
         sentences.append(phrases.proof(suspect, proved, lab.subject.mode))
     return Finding(
         cause=cause,
-        strength=Strength.PROVED if proved else Strength.DIFFERENCE,
+        strength=Strength.PROVED if proved else Strength.DIFFERENCE if refuted else Strength.GRAPH,
         axis=axis,
         file=file,
         line=line,

@@ -17,6 +17,7 @@ from tsdash.diagnose.seen import contents
 from tsdash.diagnose.subject import Finding, Strength
 
 MAX_NODES = 6000
+AFTER_LOGS = 10**9  # a graph names where a constant is used, a log where it was made: of two alike the log leads
 _FRAME = re.compile(r"^(.+)\((\d+)\): ", re.MULTILINE)
 _BY_AXIS = {"training": "training_mode", "dtype": "dtype_baked", "device": "device_baked", "layout": "baked_layout", "call": "python_state", "dims": "baked_shape", "values": "baked_constant", "seed": "baked_constant"}
 
@@ -75,6 +76,7 @@ def _finding(lab: Laboratory, axis: str, case: spec.Case, before: list[Operator]
         file=placed.file if placed else None,
         line=placed.line if placed else None,
         message="Exporting from the failing inputs gives another graph here.",
+        order=AFTER_LOGS,
         evidence=(f"Traced from the example inputs: {shown[0]}; traced from {plan.describe(case, lab.base)}: {shown[1]}.",),
     )
 

@@ -1,0 +1,75 @@
+"""The user's line for an error of the compiler that names none: found from what the compiler was looking at when it failed."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from types import FrameType, FunctionType, TracebackType
+from typing import Any
+
+import torch
+
+from tsdash.diagnose.laboratory import Laboratory, quiet
+
+Position = tuple[str | None, int | None]
+_LOOKED_AT = ("fn", "obj", "cls", "value", "item", "ann", "func")  # what torch.jit calls the thing that it converts
+
+
+def of_compilation(lab: Laboratory) -> Position:
+    """Compile once more and look at the stack of the failure: the user's function that was being compiled, and in it the
+    expression that stands for the object which could not be converted."""
+    try:
+        with quiet():
+            torch.jit.script(lab.model())
+    except Exception as error:  # the compiler passes on whatever fails below it
+        frames = list(_frames(error.__traceback__))
+        functions = [function for frame in frames for function in _functions(frame, lab)]
+        things = [frame.f_locals[name] for frame in reversed(frames) for name in _LOOKED_AT if name in frame.f_locals]
+        for function in reversed(functions):
+            for thing in things:
+                line = _line_of(function, thing, lab)
+                if line is not None:
+                    return lab.name(function.__code__.co_filename), line
+        if functions:
+            last = functions[-1]
+            return lab.name(last.__code__.co_filename), last.__code__.co_firstlineno
+    return None, None
+
+
+def _frames(step: TracebackType | None) -> Iterator[FrameType]:
+    while step is not None:
+        yield step.tb_frame
+        step = step.tb_next
+
+
+def _functions(frame: FrameType, lab: Laboratory) -> Iterator[FunctionType]:
+    """The user's functions among the values of a frame of torch.jit."""
+    for value in list(frame.f_locals.values()):
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            function = inspect.unwrap(getattr(item, "original_method", item)) if not isinstance(item, torch.nn.Module) else None
+            function = getattr(function, "__func__", function)
+            if isinstance(function, FunctionType) and lab.name(function.__code__.co_filename) is not None:
+                yield function
+
+
+def _line_of(function: FunctionType, thing: Any, lab: Laboratory) -> int | None:
+    """The line of the first name or attribute in a function that stands for `thing`."""
+    tree = lab.instrumentation.trees.get(function.__code__.co_filename)
+    scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    if tree is None or thing is None or isinstance(thing, (str, int)):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and function.__code__.co_firstlineno in (node.lineno, *(d.lineno for d in node.decorator_list)):
+            return next((part.lineno for part in ast.walk(node) if isinstance(part, (ast.Name, ast.Attribute)) and _stands_for(part, scope) is thing), None)
+    return None
+
+
+def _stands_for(node: ast.expr, scope: dict[str, Any]) -> Any:
+    """The global object that a dotted name stands for; a fresh object for anything else, so that it is like nothing."""
+    if isinstance(node, ast.Name):
+        return scope.get(node.id, object())
+    if isinstance(node, ast.Attribute):
+        holder = _stands_for(node.value, scope)
+        return inspect.getattr_static(holder, node.attr, object()) if inspect.ismodule(holder) else object()
+    return object()
