@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import anyio.to_thread
 import streamlit as st
 
 from tsdash.ui import service
@@ -15,9 +15,9 @@ from tsdash.ui.page import own_fault
 @asynccontextmanager
 async def engine(_: st.App) -> AsyncIterator[None]:
     """Start the engine with the server, so that the first run finds it warm, and end it with the server."""
-    await anyio.to_thread.run_sync(service.engine)
+    await asyncio.to_thread(service.engine)
     yield
-    await anyio.to_thread.run_sync(service.close)
+    await asyncio.to_thread(service.close)
 
 
 app = st.App("tsdash/ui/shell.py", lifespan=engine, on_script_error=own_fault)

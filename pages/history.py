@@ -9,7 +9,7 @@ from tsdash import findings, tables
 from tsdash.plots import run_changes, speed_changes
 from tsdash.tokens import OUTCOMES, VERDICTS
 from tsdash.ui import service
-from tsdash.ui.page import as_markdown, figure, is_dark, section
+from tsdash.ui.page import as_markdown, figure, grid, is_dark, section
 
 ANY = "any"
 COLUMNS = {
@@ -17,9 +17,13 @@ COLUMNS = {
     "started": st.column_config.TextColumn("started", width=130),
     "verdict": st.column_config.TextColumn("verdict", width=120),
     "ship": st.column_config.TextColumn("ship as", width=100, help="The mode that tsdash recommends to ship"),
-    "same": st.column_config.ProgressColumn("cases with the same answer", min_value=0, max_value=1, format="percent", color="gray"),
+    "same": st.column_config.ProgressColumn(
+        "cases with the same answer", min_value=0, max_value=1, format="percent", color="gray"
+    ),
     "cases": st.column_config.NumberColumn("cases", width=60),
-    "speedups": st.column_config.BarChartColumn("speed-up by mode", y_min=0, color="gray", help="eager ÷ exported; 1 is no gain"),
+    "speedups": st.column_config.BarChartColumn(
+        "speed-up by mode", y_min=0, color="gray", help="eager ÷ exported; 1 is no gain"
+    ),
     "seconds": st.column_config.NumberColumn("took, s", format="%.1f", width=70),
     "torch": st.column_config.TextColumn("torch", width=70),
     "modes": st.column_config.TextColumn("modes"),
@@ -30,10 +34,19 @@ COLUMNS = {
 def filters(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that the reader asks for: by words, by model, by verdict; pinned runs first if wished."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        words = st.text_input("Search", placeholder="model, mode, name, note", key="search", bind="query-params", width=240)
+        words = st.text_input(
+            "Search", placeholder="model, mode, name, note", key="search", bind="query-params", width=240
+        )
         model = st.selectbox("Model", [ANY, *dict.fromkeys(table["model"])], key="of_model", width=240)
         labels = {name: f"{look.glyph} {look.label}" for name, look in VERDICTS.items()}
-        verdict = st.segmented_control("Verdict", [ANY, *labels], default=ANY, required=True, format_func=lambda name: labels.get(name, name), key="verdict")
+        verdict = st.segmented_control(
+            "Verdict",
+            [ANY, *labels],
+            default=ANY,
+            required=True,
+            format_func=lambda name: labels.get(name, name),
+            key="verdict",
+        )
         pinned = st.toggle("Pinned only", key="pinned_only")
     if words:
         text = table[["model", "modes", "name", "note", "torch", "verdict"]].agg(" ".join, axis=1).str.lower()
@@ -45,7 +58,10 @@ def filters(table: pd.DataFrame) -> pd.DataFrame:
 
 def listing(table: pd.DataFrame, dark: bool) -> list[int]:
     """The runs as a table; returns the ids of the selected ones, in the order of the table."""
-    shown = table.assign(verdict=[f"{VERDICTS[v].glyph} {VERDICTS[v].label}" if v in VERDICTS else v for v in table["verdict"]], name=[f"{'★ ' if pin else ''}{name}" for pin, name in zip(table["pinned"], table["name"], strict=True)])
+    shown = table.assign(
+        verdict=[f"{VERDICTS[v].glyph} {VERDICTS[v].label}" if v in VERDICTS else v for v in table["verdict"]],
+        name=[f"{'★ ' if pin else ''}{name}" for pin, name in zip(table["pinned"], table["name"], strict=True)],
+    )
     inks = {"✓": OUTCOMES["identical"].ink[dark], "✗": OUTCOMES["mismatch"].ink[dark]}
     event = st.dataframe(
         shown.style.map(lambda text: f"color: {inks[text[0]]}" if text[:1] in inks else "", subset="verdict"),
@@ -70,7 +86,9 @@ def one(run: int, table: pd.DataFrame) -> None:
             st.switch_page("pages/explore.py", query_params={"run": str(run)})
         name = st.text_input("Name", row["name"], key=f"name {run}", width=220)
         note = st.text_input("Note", row["note"], key=f"note {run}", width=340)
-        pinned = st.toggle("Pinned", bool(row["pinned"]), key=f"pin {run}", help="A pinned run is never removed to make room.")
+        pinned = st.toggle(
+            "Pinned", bool(row["pinned"]), key=f"pin {run}", help="A pinned run is never removed to make room."
+        )
         st.space("stretch")
         if st.button("Delete", icon=":material/delete:", key="delete"):
             store.delete(run)
@@ -101,23 +119,35 @@ def comparison(before: int, after: int, dark: bool) -> None:
     counts = changes["change"].value_counts().to_dict()
     section(f"What changed from run {before} to run {after}?", findings.changed(counts))
     if older.record.spec.model.name != newer.record.spec.model.name:
-        st.caption(as_markdown(f"Two different models: {older.record.spec.model.name} and {newer.record.spec.model.name}."))
+        st.caption(
+            as_markdown(f"Two different models: {older.record.spec.model.name} and {newer.record.spec.model.name}.")
+        )
     elif older.record.spec.model.sha256 != newer.record.spec.model.sha256:
         st.caption("The source of the model changed between the two.")
     versions = [record.environment.get("torch") for record in (older.record, newer.record)]
     if versions[0] != versions[1]:
         st.caption(f"torch {versions[0]} → {versions[1]}")
-    grid = st.grid(2, min_column_width=420, gap=("small", "medium"))
-    with grid.cell():
+    cells = grid(2, min_column_width=420)
+    with cells.cell():
         figure(run_changes(changes, dark), key="changes")
-    with grid.cell():
+    with cells.cell():
         ratios = [{mode: found.ratio for mode, found in loaded.speed_ups.items()} for loaded in (older, newer)]
         figure(speed_changes(*ratios, dark), key="speeds")
     moved = changes[changes["change"] != "same"]
     if len(moved):
         words = {name: f"{look.glyph} {look.label}" for name, look in OUTCOMES.items()}
-        shown = moved.assign(before=[words.get(v, v) for v in moved["before"]], after=[words.get(v, v) for v in moved["after"]])
-        st.dataframe(shown, column_order=["change", "mode", "words", "before", "after"], column_config={"words": "case"}, hide_index=True, row_height=30, key="moved", alt="Every case whose outcome changed")
+        shown = moved.assign(
+            before=[words.get(v, v) for v in moved["before"]], after=[words.get(v, v) for v in moved["after"]]
+        )
+        st.dataframe(
+            shown,
+            column_order=["change", "mode", "words", "before", "after"],
+            column_config={"words": "case"},
+            hide_index=True,
+            row_height=30,
+            key="moved",
+            alt="Every case whose outcome changed",
+        )
 
 
 def page() -> None:

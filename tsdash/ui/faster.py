@@ -7,7 +7,7 @@ import streamlit as st
 from tsdash import findings, formats, stats
 from tsdash.plots import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
 from tsdash.spec import EAGER, Arm, Latency
-from tsdash.ui.page import as_markdown, figure, section
+from tsdash.ui.page import as_markdown, figure, grid, section
 from tsdash.ui.service import Loaded
 
 PERCENTILES = (0.9, 0.95, 0.99)
@@ -29,7 +29,7 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
     )
     section("Faster?", heading, anchor="faster")
     st.caption(as_markdown(_circumstances(latency, arms[EAGER], arms[mode])))
-    grid = st.grid(2, min_column_width=420, gap=("small", "medium"))
+    cells = grid(2, min_column_width=420)
     control = (speed_up.control_low, speed_up.control_high)
     for key, fig in (
         ("ratios", paired_ratio(latency, mode, dark, speed_up=ratio, control=control)),
@@ -37,7 +37,7 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
         ("timeline", latency_timeline(latency, mode, dark)),
         ("ecdf", latency_ecdf(latency, mode, dark)),
     ):
-        with grid.cell():
+        with cells.cell():
             figure(fig, key=key)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-import sys
-import traceback
 from typing import Any
 
 import streamlit as st
@@ -48,6 +47,23 @@ def section(question: str, finding: str, *, anchor: str | None = None) -> None:
         st.subheader(as_markdown(finding), anchor=anchor or False)
 
 
+class _Columns:
+    """Plain columns behind the face of `st.grid`, which the last Streamlit for Python 3.10 does not have."""
+
+    def __init__(self, columns: int) -> None:
+        self._columns = itertools.cycle(st.columns(columns, gap="medium"))
+
+    def cell(self, **_: Any) -> Any:
+        return next(self._columns)
+
+
+def grid(columns: int, *, min_column_width: int) -> Any:
+    """Cells side by side that reflow where the page is narrow: `with grid.cell():` one after the other."""
+    if not hasattr(st, "grid"):
+        return _Columns(columns)
+    return st.grid(columns, min_column_width=min_column_width, gap=("small", "medium"))
+
+
 def figure(fig: Figure, *, key: str, **options: Any) -> Any:
     """A figure of `tsdash.plots` with its own text alternative and without the mode bar."""
     config = {"displayModeBar": False, "displaylogo": False, "doubleClick": False}
@@ -63,8 +79,7 @@ def as_markdown(text: str) -> str:
 
 
 def own_fault(error: Exception) -> bool:
-    """What a page shows when tsdash itself fails: for `st.App(on_script_error=…)`. The traceback goes to the server's log."""
-    traceback.print_exception(error, file=sys.stderr)
+    """What a page shows when tsdash itself fails: for `st.App(on_script_error=…)`. Streamlit writes the traceback to its log."""
     st.error(
         f"**tsdash failed here: {as_markdown(type(error).__name__)}.** This is a fault of tsdash, not of your model; runs and "
         "results are kept. The server's log has the details: please report them, then reload the page.",

@@ -14,7 +14,7 @@ from tsdash.plots import Figure, along_axis, delta_histogram, reference_density,
 from tsdash.spec import OutputFacts, from_json
 from tsdash.ui import service
 from tsdash.ui.html import facts_view
-from tsdash.ui.page import as_markdown, figure, section
+from tsdash.ui.page import as_markdown, figure, grid, section
 from tsdash.ui.results import Selection
 
 QUESTION = "Where, and how much?"
@@ -34,22 +34,22 @@ def where(run: int, selection: Selection, dark: bool) -> None:
     raw = service.store().views(run, selection.mode, selection.case.id).get(facts.path)
     view = from_json(ElementView, raw) if raw else None
     block_map, profile = _axes(view, facts.path) if view else (None, None)
-    grid = st.grid(3, min_column_width=330, gap=("small", "medium"))
-    with grid.cell():
+    cells = grid(3, min_column_width=330)
+    with cells.cell():
         figure(delta_histogram(facts.histogram, noise, dark), key="histogram")
     if view is None:  # the bits are the same: every element is in the bar of zeros
         return
     if profile:
-        with grid.cell(row_span=2):
+        with cells.cell(row_span=2):
             figure(_map(view, block_map, profile, dark), key="where")
-    with grid.cell():
+    with cells.cell():
         figure(_density(view, facts, noise, dark), key="density")
     if profile:
-        with grid.cell():
+        with cells.cell():
             largest, mean = unpack(profile.max_abs), unpack(profile.mean_abs)
             fig = along_axis(largest, mean, noise, dark, axis=f"axis {profile.axis}", extent=profile.size)
             figure(fig, key="along")
-    with grid.cell():
+    with cells.cell():
         _worst(facts)
 
 

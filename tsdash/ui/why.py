@@ -10,7 +10,7 @@ from tsdash import findings, formats
 from tsdash.spec import Cause, ErrorFacts, Export, Side
 from tsdash.store import Record
 from tsdash.ui.html import Mark, code_view, diff_view
-from tsdash.ui.page import as_markdown, section
+from tsdash.ui.page import as_markdown, grid, section
 from tsdash.ui.results import Selection
 
 MOST_CAUSES = 5
@@ -26,13 +26,13 @@ def why(record: Record, selection: Selection) -> None:
     section("Why?", findings.why(causes, selection.judgement.outcome, selection.judgement.detail), anchor="why")
     marks = source_marks(record, causes if failing else (), export, _error(selection) if failing else None)
     source = record.spec.model
-    grid = st.grid(2, min_column_width=460, gap=("small", "medium"))
-    with grid.cell():
+    cells = grid(2, min_column_width=460)
+    with cells.cell():
         if marks or source.kind != "torchvision":
             st.html(code_view(source.text, title=source.filename, marks=marks))
         else:
             st.caption(f"{as_markdown(source.name)} is torchvision's own code, and nothing in it is to blame.")
-    with grid.cell():
+    with cells.cell():
         if failing:
             _causes(causes[:MOST_CAUSES])
             _structure(selection)
