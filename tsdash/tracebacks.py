@@ -104,7 +104,10 @@ def user_positions(text: str, sources: SourceMap) -> tuple[tuple[str, int], ...]
 def user_error(exc: BaseException, sources: SourceMap) -> ErrorFacts:
     """The facts of an exception raised in or below the user's source. Never fails, whatever the exception does."""
     message = message_of(exc, sources)
-    file, line = _position(exc, sources)
+    try:
+        file, line = _position(exc, sources)
+    except BaseException:  # its attributes are the model's code too, its class among them
+        file, line = None, None
     return ErrorFacts(type=type_name(exc), message=message, file=file, line=line, traceback=_traceback(exc, sources))
 
 
@@ -138,7 +141,10 @@ def _chain(exc: BaseException) -> Iterator[BaseException]:
         if link is None:
             return
         yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        try:
+            link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        except BaseException:  # see user_error
+            return
 
 
 def _traceback(exc: BaseException, sources: SourceMap) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tsdash.engine import folders
+from tsdash.engine.answers import take, take_all
 from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.nursery import Nursery, Worker, WorkerLost
 from tsdash.engine.references import Reference, References, loaded_author, raise_fault
@@ -30,9 +31,9 @@ from tsdash.spec import (
     RunSpec,
     Side,
     StructureDifference,
-    from_json,
     to_json,
 )
+from tsdash.tracebacks import SourceMap
 
 LATENCY_BUDGET_S = 3.0
 DIAGNOSE_LIMIT_S = 60.0
@@ -172,8 +173,8 @@ class _Run:
             artefact.parent.mkdir(exist_ok=True)
             worker, answer = await loaded_author(self._nursery, self._spec, self._folder / f"author-{mode}", writes=(artefact.parent,))
             request = {"do": "export", "mode": mode, "case": to_json(self._spec.cases[0]), "artefact": str(artefact)}
-            export = from_json(Export, raise_fault(await worker.call(request, limits.export_s))["ok"])
-            sources = answer["sources"]
+            export = take(Export, raise_fault(await worker.call(request, limits.export_s)), "ok")
+            sources = to_json(take(SourceMap, answer, "sources"))
         except (WorkerLost, ModelError) as error:
             ended = error.ended if isinstance(error, WorkerLost) else "raised"
             output = worker.output if worker is not None else ""
@@ -184,6 +185,9 @@ class _Run:
                 await worker.kill()
         if export.error is not None:
             return export, sources, None
+        if artefact.is_symlink() or not artefact.is_file():
+            facts = ErrorFacts(type="MissingArtefact", message="the export said that it was saved, and left no file")
+            return replace(export, error=facts, ended="raised"), sources, None
         self._artefacts[mode] = str(artefact)
         return export, sources, artefact
 
@@ -202,7 +206,7 @@ class _Run:
                 "artefact": None if artefact is None else str(artefact),
             }
             answer = raise_fault(await worker.call(request, DIAGNOSE_LIMIT_S))["ok"]
-            return tuple(from_json(Cause, cause) for cause in answer["causes"])
+            return take_all(Cause, answer, "causes")
         except (WorkerLost, ModelError) as error:
             return (Cause(cause="unknown", message=f"The search for the cause did not finish: {error}"),)
         finally:
@@ -219,7 +223,7 @@ class _Run:
             return
         request = {"do": "time", "case": to_json(self._spec.cases[0]), "artefacts": self._artefacts, "budget_s": LATENCY_BUDGET_S * (2 + len(self._artefacts))}
         try:
-            latency = from_json(Latency, raise_fault(await worker.call(request, 10 * self._spec.limits.case_s))["ok"])
+            latency = take(Latency, raise_fault(await worker.call(request, 10 * self._spec.limits.case_s)), "ok")
         except (WorkerLost, ModelError) as error:
             latency = Latency(case=self._spec.cases[0], arms=(), notes=(f"Latency could not be measured: {error}",))
         finally:
@@ -262,10 +266,13 @@ class _Sweep:
             return result, {}
         try:
             return await self._compared(result, reference)
-        except WorkerLost as lost:
+        except (WorkerLost, ModelError) as lost:  # a clean worker blames no model; what says so is forged
+            ended = lost.ended if isinstance(lost, WorkerLost) else "crash"
             output = self._worker.output if self._worker is not None else ""
-            error = ErrorFacts(type=lost.ended, message=str(lost), traceback=output[-8192:])
-            return replace(result, exported=Side(ended=lost.ended, error=error)), {}
+            error = ErrorFacts(type=ended, message=str(lost), traceback=output[-8192:])
+            if self._worker is not None:
+                await self._worker.kill()
+            return replace(result, exported=Side(ended=ended, error=error)), {}
 
     async def _compared(self, result: CaseResult, reference: Reference) -> tuple[CaseResult, dict[str, Any]]:
         worker = await self._clean()
@@ -276,9 +283,9 @@ class _Sweep:
         answer = raise_fault(await worker.call(request, self._spec.limits.case_s))["ok"]
         result = replace(
             result,
-            exported=from_json(Side, answer["exported"]),
-            structure=tuple(from_json(StructureDifference, item) for item in answer.get("structure", ())),
-            outputs=tuple(from_json(OutputFacts, item) for item in answer.get("outputs", ())),
+            exported=take(Side, answer, "exported"),
+            structure=take_all(StructureDifference, answer, "structure"),
+            outputs=take_all(OutputFacts, answer, "outputs"),
         )
         if any(not facts.identical for facts in result.outputs):
             result = await self._refereed(result, worker, str(expected))
@@ -293,7 +300,7 @@ class _Sweep:
         if "oracle" not in oracle:
             return replace(result, notes=(*notes, f"No float64 referee: {oracle.get('why_not', 'unknown')}"))
         answer = raise_fault(await worker.call({"do": "oracle", "expected": expected, "oracle": oracle["oracle"]}, self._spec.limits.case_s))["ok"]
-        return replace(result, notes=notes, outputs=tuple(from_json(OutputFacts, item) for item in answer["outputs"]))
+        return replace(result, notes=notes, outputs=take_all(OutputFacts, answer, "outputs"))
 
     async def _clean(self) -> Worker:
         """The clean worker with the artefact loaded."""
@@ -304,7 +311,7 @@ class _Sweep:
             self._worker = await self._nursery.fork("clean", self._folder, limits.memory_mib, limits.output_kib, reads=reads)
             request = {"do": "load", "mode": self._mode, "artefact": str(self._artefact), "sources": self._sources}
             answer = raise_fault(await self._worker.call(request, limits.load_s))["ok"]
-            self._unloadable = from_json(ErrorFacts, answer["error"]) if "error" in answer else None
+            self._unloadable = take(ErrorFacts, answer, "error") if "error" in answer else None
         return self._worker
 
     async def close(self) -> None:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tsdash.engine.answers import take
 from tsdash.engine.nursery import Nursery, Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.models.entry_points import constants
-from tsdash.spec import Case, Description, ErrorFacts, RunSpec, Side, from_json, to_json
+from tsdash.spec import Case, Description, ErrorFacts, RunSpec, Side, to_json
 
 KEPT_BYTES = 2 * 2**30  # of outputs in shared memory; beyond it the oldest are dropped and computed again when asked for
 
@@ -46,7 +47,10 @@ class References:
     async def describe(self) -> Description:
         """Load the model. Raises ModelError when it cannot be loaded, also when loading it kills the process."""
         async with self._lock:
-            return from_json(Description, (await self._load())["description"])
+            try:
+                return take(Description, await self._load(), "description")
+            except WorkerLost as lost:
+                raise ModelError(f"{self._spec.model.filename} could not be described: {lost}.") from lost
 
     async def check(self, description: Description) -> Description:
         """`description` with what a few more calls of the base case tell; unchanged where they do not end."""
@@ -56,7 +60,7 @@ class References:
         async with self._lock:
             try:
                 request = {"do": "check", "case": to_json(base), "description": to_json(description)}
-                return from_json(Description, (await self._call(request, 4 * self._spec.limits.case_s))["ok"])
+                return take(Description, await self._call(request, 4 * self._spec.limits.case_s), "ok")
             except (WorkerLost, ModelError):
                 return description
 
@@ -74,9 +78,12 @@ class References:
         reference = await self.of(case)
         async with self._lock:
             if case.id not in self._oracles:
-                request = {"do": "oracle", "case": to_json(case), "expected": str(reference.expected), "oracle": str(self.tensors / f"{case.id}.oracle")}
+                oracle = str(self.tensors / f"{case.id}.oracle")
+                request = {"do": "oracle", "case": to_json(case), "expected": str(reference.expected), "oracle": oracle}
                 try:
-                    self._oracles[case.id] = (await self._call(request, 4 * self._spec.limits.case_s))["ok"]
+                    answer = (await self._call(request, 4 * self._spec.limits.case_s))["ok"]
+                    found = {"oracle": oracle} if "oracle" in answer else {"why_not": take(str, answer, "why_not")}
+                    self._oracles[case.id] = {"repeatable": take(bool, answer, "repeatable"), **found}
                 except (WorkerLost, ModelError) as error:
                     self._oracles[case.id] = {"repeatable": True, "why_not": str(error)}
             return self._oracles[case.id]
@@ -90,13 +97,15 @@ class References:
         request = {"do": "eager", "case": to_json(case), "inputs": str(inputs), "expected": str(expected)}
         try:
             answer = (await self._call(request, self._spec.limits.case_s))["ok"]
+            side, size = take(Side, answer, "side"), take(int, answer, "bytes")
         except WorkerLost as lost:
             output = self._worker.output if self._worker is not None else ""
+            if self._worker is not None:
+                await self._worker.kill()
             return Reference(side=Side(ended=lost.ended, error=ErrorFacts(type=lost.ended, message=str(lost), traceback=output[-8192:])))
         except ModelError as error:
             return Reference(side=Side(ended="no_inputs", error=ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line)))
-        side = from_json(Side, answer["side"])
-        return Reference(side=side, inputs=inputs, expected=expected if side.ended == "returned" else None, size_bytes=answer["bytes"])
+        return Reference(side=side, inputs=inputs, expected=expected if side.ended == "returned" else None, size_bytes=size)
 
     def _drop_old(self, newest: str) -> None:
         """Forget the oldest outputs until the rest fits; they are computed again if a later mode asks."""
@@ -145,7 +154,7 @@ async def loaded_author(
 def raise_fault(answer: dict[str, Any]) -> dict[str, Any]:
     """The answer, unless it says that the user's model is at fault. Raises ModelError."""
     if "fault" in answer:
-        facts = from_json(ErrorFacts, answer["fault"])
+        facts = take(ErrorFacts, answer, "fault")
         raise ModelError(facts.message, file=facts.file, line=facts.line)
     return answer
 
