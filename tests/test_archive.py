@@ -31,7 +31,13 @@ def test_a_run_goes_to_another_store_as_one_file(store, tmp_path):
     taken = archive.import_run(other, tmp_path / "run.tsdash")
     assert taken == 2
     before, after = store.load(run), other.load(taken)
-    assert (after.results, after.exports, after.latencies, after.sweep, after.spec) == (before.results, before.exports, before.latencies, before.sweep, before.spec)
+    assert (after.results, after.exports, after.latencies, after.sweep, after.spec) == (
+        before.results,
+        before.exports,
+        before.latencies,
+        before.sweep,
+        before.spec,
+    )
     assert other.artefact(taken, "trace").read_bytes() == b"artefact"
     assert other.views(taken, "trace", "c1") == {"output": {"shape": [1]}}
     assert (other.runs()[0].name, other.runs()[0].note, other.runs()[0].pinned) == ("the good one", "keep", True)

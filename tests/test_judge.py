@@ -8,12 +8,16 @@ from tsdash.judge import Tolerance, judge, plain_rule, verdict
 from tsdash.spec import Case, CaseResult, Description, ErrorFacts, Oracle, OutputFacts, Side, StructureDifference
 
 ERROR = ErrorFacts(type="ValueError", message="no\nmore")
-SAME = OutputFacts(path="output", shape=(2, 3), dtype="float32", elements=6, identical=True, argmax_rows=2, argmax_flips=0)
+SAME = OutputFacts(
+    path="output", shape=(2, 3), dtype="float32", elements=6, identical=True, argmax_rows=2, argmax_flips=0
+)
 DIFFERENT = replace(SAME, identical=False, max_abs=1e-6, max_rel=1e-6)
 
 
 def oracle(expected: float, actual: float) -> Oracle:
-    return Oracle(expected_rms=expected, actual_rms=actual, expected_max=expected, actual_max=actual, scale_rms=1.0, scale_max=1.0)
+    return Oracle(
+        expected_rms=expected, actual_rms=actual, expected_max=expected, actual_max=actual, scale_rms=1.0, scale_max=1.0
+    )
 
 
 def result(*outputs, eager="returned", exported="returned", structure=(), varied="base", **fields):
@@ -156,5 +160,9 @@ def test_a_model_that_does_not_repeat_itself_is_not_an_export_failure():
 def test_on_the_meta_device_only_a_complaint_about_devices_counts(eager, message, outcome):
     """It has no values, so whatever needs one fails there on either side."""
     probe = result(eager=eager, exported="raised")
-    probe = replace(probe, case=replace(probe.case, device="meta"), exported=Side(ended="raised", error=ErrorFacts(type="RuntimeError", message=message)))
+    probe = replace(
+        probe,
+        case=replace(probe.case, device="meta"),
+        exported=Side(ended="raised", error=ErrorFacts(type="RuntimeError", message=message)),
+    )
     assert judge(probe).outcome == outcome

@@ -18,7 +18,11 @@ def test_the_base_case_comes_first_and_has_the_defaults():
 def test_one_respect_changes_at_a_time():
     """Every case differs from the base in one field only."""
     base, *others = plan.cases(Sweep(dims={"batch": (2, 3)}, values=("nan",), grad=(True,)), DIMS)
-    assert [(case.dims, case.values, case.grad) for case in others] == [({"batch": 3, "seq": 8}, "given", False), (DIMS, "nan", False), (DIMS, "given", True)]
+    assert [(case.dims, case.values, case.grad) for case in others] == [
+        ({"batch": 3, "seq": 8}, "given", False),
+        (DIMS, "nan", False),
+        (DIMS, "given", True),
+    ]
     assert [case.varied for case in (base, *others)] == ["base", "batch", "values", "grad"]
 
 
@@ -48,7 +52,10 @@ def test_the_product_names_all_that_varies():
 def test_the_own_plan_has_no_case_twice_and_no_size_below_one(effort, dims):
     """Whatever the defaults are; a default of 0 stays where it is."""
     cases = plan.cases(plan.own_plan(dims, effort), dims)
-    keys = [(tuple(c.dims.items()), c.values, c.dtype, c.device, c.layout, c.training, c.grad, c.call, c.seed) for c in cases]
+    keys = [
+        (tuple(c.dims.items()), c.values, c.dtype, c.device, c.layout, c.training, c.grad, c.call, c.seed)
+        for c in cases
+    ]
     assert len(keys) == len(set(keys))
     assert all(size >= 1 or size == dims[name] for case in cases for name, size in case.dims.items())
 
@@ -70,7 +77,8 @@ def test_a_product_beyond_all_reason_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("text", "sizes"), [("1,2,4", (1, 2, 4)), ("8:11", (8, 9, 10, 11)), ("8:24:8", (8, 16, 24)), ("1, 8:10 ,1", (1, 8, 9, 10)), ("", ())]
+    ("text", "sizes"),
+    [("1,2,4", (1, 2, 4)), ("8:11", (8, 9, 10, 11)), ("8:24:8", (8, 16, 24)), ("1, 8:10 ,1", (1, 8, 9, 10)), ("", ())],
 )
 def test_sizes_are_read_as_lists_and_ranges(text, sizes):
     assert plan.parse_sizes(text) == sizes

@@ -30,7 +30,10 @@ def test_a_run_spec_comes_back_as_it_was():
     """Nested dataclasses, tuples, dicts and optional fields survive."""
     case = Case(id="c1", dims={"batch": 2}, training=False, dtype="inputs:float16")
     spec = RunSpec(
-        model=ModelSource(name="m", kind="file", filename="m.py", text="x = 'é\ud800'"), modes=("trace", "script"), cases=(case,), limits=Limits(case_s=2.5)
+        model=ModelSource(name="m", kind="file", filename="m.py", text="x = 'é\ud800'"),
+        modes=("trace", "script"),
+        cases=(case,),
+        limits=Limits(case_s=2.5),
     )
     assert through_json(spec) == spec
 
@@ -49,14 +52,22 @@ def test_a_case_result_comes_back_as_it_was():
         oracle=Oracle(expected_rms=0.1, actual_rms=0.1, expected_max=0.1, actual_max=0.1, scale_rms=1.0, scale_max=1.0),
     )
     result = CaseResult(
-        case=Case(id="c1", dims={}), mode="trace", eager=Side(ended="returned", seconds=0.1), exported=Side(ended="raised", error=ErrorFacts(type="E", message="m")), outputs=(facts,)
+        case=Case(id="c1", dims={}),
+        mode="trace",
+        eager=Side(ended="returned", seconds=0.1),
+        exported=Side(ended="raised", error=ErrorFacts(type="E", message="m")),
+        outputs=(facts,),
     )
     assert through_json(result) == result
 
 
 def test_an_export_comes_back_as_it_was():
     """Warnings with and without a line survive."""
-    export = Export(mode="trace", seconds=0.5, warnings=(ExportWarning(message="a"), ExportWarning(message="b", file="f.py", line=3)))
+    export = Export(
+        mode="trace",
+        seconds=0.5,
+        warnings=(ExportWarning(message="a"), ExportWarning(message="b", file="f.py", line=3)),
+    )
     assert through_json(export) == export
 
 

@@ -7,10 +7,26 @@ import pytest
 
 from tsdash import plan
 from tsdash.errors import OptionError
-from tsdash.spec import Case, CaseResult, Cause, Description, ErrorFacts, Export, Latency, ModelSource, RunSpec, Side, Sweep
+from tsdash.spec import (
+    Case,
+    CaseResult,
+    Cause,
+    Description,
+    ErrorFacts,
+    Export,
+    Latency,
+    ModelSource,
+    RunSpec,
+    Side,
+    Sweep,
+)
 from tsdash.store import SCHEMA_VERSION, Store
 
-SPEC = RunSpec(model=ModelSource(name="m", kind="file", filename="m.py", text="'\ud800'"), modes=("trace",), cases=plan.cases(Sweep(dims={"n": (1, 2, 3)}), {"n": 1}))
+SPEC = RunSpec(
+    model=ModelSource(name="m", kind="file", filename="m.py", text="'\ud800'"),
+    modes=("trace",),
+    cases=plan.cases(Sweep(dims={"n": (1, 2, 3)}), {"n": 1}),
+)
 SIDE = Side(ended="returned")
 
 
@@ -36,7 +52,13 @@ def test_a_run_comes_back_with_all_that_was_told(store, tmp_path):
     store.add_causes(run, "trace", (Cause(cause="unknown", line=3),))
     store.end(run, "done")
     record = store.load(run)
-    assert (record.state, record.spec, record.description, record.sweep, record.environment) == ("done", SPEC, description, {"effort": "quick"}, {"torch": "2"})
+    assert (record.state, record.spec, record.description, record.sweep, record.environment) == (
+        "done",
+        SPEC,
+        description,
+        {"effort": "quick"},
+        {"torch": "2"},
+    )
     assert record.results == (result(SPEC.cases[0]),)
     assert (record.exports["trace"].seconds, record.causes["trace"][0].line, len(record.latencies)) == (1.0, 3, 1)
     assert store.views(run, "trace", "c1") == {"output": {"shape": [1]}}
@@ -84,7 +106,10 @@ def test_a_run_deleted_long_ago_goes_with_all_of_it_and_its_artefact(store, tmp_
     store.purge()
     assert not kept.exists()
     connection = sqlite3.connect(store.folder / "runs.sqlite")
-    assert [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("runs", "exports", "cases", "views")] == [0, 0, 0, 0]
+    assert [
+        connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for table in ("runs", "exports", "cases", "views")
+    ] == [0, 0, 0, 0]
 
 
 def test_an_artefact_that_two_runs_share_outlives_one_of_them(store, tmp_path, monkeypatch):

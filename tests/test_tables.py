@@ -9,17 +9,31 @@ from tsdash import plan, tables
 from tsdash.spec import Arm, CaseResult, Element, Latency, ModelSource, OutputFacts, RunSpec, Side, Sweep
 from tsdash.store import Store
 
-FACTS = OutputFacts(path="output", shape=(2,), dtype="int64", elements=2, identical=False, max_abs=3.0, worst=(Element(index=(1,), expected=4, actual=1, delta=-3),))
+FACTS = OutputFacts(
+    path="output",
+    shape=(2,),
+    dtype="int64",
+    elements=2,
+    identical=False,
+    max_abs=3.0,
+    worst=(Element(index=(1,), expected=4, actual=1, delta=-3),),
+)
 
 
 @pytest.fixture
 def record(tsdash_home):
     """A run of two modes and three cases, of which one result is there."""
-    spec = RunSpec(model=ModelSource(name="m", kind="file", filename="m.py", text=""), modes=("trace", "script"), cases=plan.cases(Sweep(dims={"n": (1, 2)}, values=("nan",)), {"n": 1}))
+    spec = RunSpec(
+        model=ModelSource(name="m", kind="file", filename="m.py", text=""),
+        modes=("trace", "script"),
+        cases=plan.cases(Sweep(dims={"n": (1, 2)}, values=("nan",)), {"n": 1}),
+    )
     store = Store()
     run = store.create(spec, {}, {})
     returned = Side(ended="returned")
-    store.add_case(run, CaseResult(case=spec.cases[1], mode="trace", eager=returned, exported=returned, outputs=(FACTS,)), {})
+    store.add_case(
+        run, CaseResult(case=spec.cases[1], mode="trace", eager=returned, exported=returned, outputs=(FACTS,)), {}
+    )
     return store.load(run)
 
 
@@ -38,7 +52,10 @@ def test_every_planned_cell_has_a_row(record):
 
 def test_a_plan_has_the_same_table(record):
     """Before Run the page draws the same grid."""
-    pd.testing.assert_frame_equal(tables.planned(record.spec).drop(columns=["outcome", "detail", "hover", "max_abs", "plain_rule"]), tables.outcomes(record)[["mode", "case", "varied", "label"]])
+    pd.testing.assert_frame_equal(
+        tables.planned(record.spec).drop(columns=["outcome", "detail", "hover", "max_abs", "plain_rule"]),
+        tables.outcomes(record)[["mode", "case", "varied", "label"]],
+    )
 
 
 def test_labels_are_the_shortest_that_tell_cases_apart(record):
@@ -51,12 +68,22 @@ def test_the_worst_elements_keep_both_values():
 
 def test_the_tidy_cases_carry_choices_and_facts(record):
     row = tables.cases(record).iloc[0]
-    assert (row["mode"], row["n"], row["outcome"], row["max_abs"], row["plain_rule"]) == ("trace", 2, "mismatch", 3.0, False)
+    assert (row["mode"], row["n"], row["outcome"], row["max_abs"], row["plain_rule"]) == (
+        "trace",
+        2,
+        "mismatch",
+        3.0,
+        False,
+    )
 
 
 def test_samples_keep_the_warm_up_apart(record):
     latency = Latency(case=record.spec.cases[0], arms=(Arm(name="eager", warmup_s=(0.5,), samples_s=(0.1, 0.2)),))
-    assert tables.samples([latency])[["phase", "call", "seconds"]].to_numpy().tolist() == [["warm-up", 1, 0.5], ["steady", 1, 0.1], ["steady", 2, 0.2]]
+    assert tables.samples([latency])[["phase", "call", "seconds"]].to_numpy().tolist() == [
+        ["warm-up", 1, 0.5],
+        ["steady", 1, 0.1],
+        ["steady", 2, 0.2],
+    ]
 
 
 def test_a_case_that_compared_nothing_has_no_difference(record):

@@ -19,13 +19,21 @@ def export_run(store: Store, run: int, path: Path) -> None:
         raise OptionError(f"{path} is there already. Give another name, or delete it first.")
     with _attached(store, path) as connection:
         for statement in SCHEMA.split(";"):
-            connection.execute(statement.replace("CREATE TABLE ", "CREATE TABLE taken.").replace("CREATE INDEX ", "CREATE INDEX taken."))
+            connection.execute(
+                statement.replace("CREATE TABLE ", "CREATE TABLE taken.").replace(
+                    "CREATE INDEX ", "CREATE INDEX taken."
+                )
+            )
         connection.execute("CREATE TABLE taken.artefacts (sha256 TEXT PRIMARY KEY, bytes BLOB NOT NULL)")
         connection.execute("INSERT INTO taken.runs SELECT * FROM main.runs WHERE id = ?", (run,))
         for table in TABLES:
             connection.execute(f"INSERT INTO taken.{table} SELECT * FROM main.{table} WHERE run = ?", (run,))
-        for (digest,) in connection.execute("SELECT DISTINCT artefact FROM taken.exports WHERE artefact IS NOT NULL").fetchall():
-            connection.execute("INSERT INTO taken.artefacts VALUES (?, ?)", (digest, (store.artefacts / digest).read_bytes()))
+        for (digest,) in connection.execute(
+            "SELECT DISTINCT artefact FROM taken.exports WHERE artefact IS NOT NULL"
+        ).fetchall():
+            connection.execute(
+                "INSERT INTO taken.artefacts VALUES (?, ?)", (digest, (store.artefacts / digest).read_bytes())
+            )
         connection.execute(f"PRAGMA taken.user_version = {SCHEMA_VERSION}")
 
 
@@ -33,7 +41,9 @@ def import_run(store: Store, path: Path) -> int:
     """Take in a run that `export_run` wrote; returns its id here. Raises OptionError for any other file."""
     if not path.is_file():
         raise OptionError(f"There is no file {path}.")
-    wrong = OptionError(f"{path} is not a run that this tsdash exported (schema {SCHEMA_VERSION}). Export it again with `python -m tsdash runs export`.")
+    wrong = OptionError(
+        f"{path} is not a run that this tsdash exported (schema {SCHEMA_VERSION}). Export it again with `python -m tsdash runs export`."
+    )
     try:
         with _attached(store, path) as connection:
             if connection.execute("PRAGMA taken.user_version").fetchone()[0] != SCHEMA_VERSION:
@@ -65,7 +75,9 @@ def _take_in(store: Store, connection: sqlite3.Connection) -> int:
         run = connection.execute(f"INSERT INTO main.runs ({named}) SELECT {named} FROM taken.runs").lastrowid
         for table in TABLES:
             others = ", ".join(_columns(connection, table, "run"))
-            connection.execute(f"INSERT INTO main.{table} (run, {others}) SELECT ?, {others} FROM taken.{table}", (run,))
+            connection.execute(
+                f"INSERT INTO main.{table} (run, {others}) SELECT ?, {others} FROM taken.{table}", (run,)
+            )
     return int(run or 0)
 
 

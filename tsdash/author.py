@@ -116,7 +116,9 @@ class Author:
             raise
         except Exception as error:
             facts = self._facts(error)
-            raise ModelError(f"make_inputs failed for {case.dims}: {facts.type}: {facts.message}", file=facts.file, line=facts.line) from error
+            raise ModelError(
+                f"make_inputs failed for {case.dims}: {facts.type}: {facts.message}", file=facts.file, line=facts.line
+            ) from error
 
     def _facts(self, error: BaseException) -> ErrorFacts:
         return user_error(error, self.loaded.sources)
@@ -136,12 +138,16 @@ class Author:
             stochastic = not same_bits(first, reseeded)
             other, _ = self._leaves(replace(case, seed=case.seed + 1), seed=case.seed)
             if same_bits(first, other) and description.inputs:
-                notes.append("Eager gives the same output for other input values: agreement of an export with it proves little.")
+                notes.append(
+                    "Eager gives the same output for other input values: agreement of an export with it proves little."
+                )
         if not deterministic:
             notes.append("Eager is not deterministic: two calls with the same inputs under one seed differ.")
         if stochastic:
             notes.append("Eager draws random numbers: every comparison is made under one seed on both sides.")
-        return replace(description, deterministic=deterministic, stochastic=stochastic, notes=(*description.notes, *notes))
+        return replace(
+            description, deterministic=deterministic, stochastic=stochastic, notes=(*description.notes, *notes)
+        )
 
     def _leaves(self, case: Case, seed: int | None = None) -> tuple[list[torch.Tensor], float]:
         args, kwargs = inputs.build(self.loaded, case)
@@ -180,11 +186,22 @@ class Author:
         dynamic: dict[str, dict[int, str]] = {}
         if exporters.EXPORTERS[mode].dynamic:
             model = self._fresh()
-            case = replace(case, dims=inputs.export_dims(self.loaded, case.dims, lambda args, kwargs: run(model, args, kwargs, case)))
+            case = replace(
+                case,
+                dims=inputs.export_dims(self.loaded, case.dims, lambda args, kwargs: run(model, args, kwargs, case)),
+            )
             dynamic = inputs.moving_axes(self.loaded, case.dims)
         args, kwargs = inputs.build(self.loaded, case)
         seed_all(case.seed)
-        return exporters.run(mode, self._fresh(), args, kwargs, dynamic=dynamic, path=Path(request["artefact"]), sources=self.loaded.sources)
+        return exporters.run(
+            mode,
+            self._fresh(),
+            args,
+            kwargs,
+            dynamic=dynamic,
+            path=Path(request["artefact"]),
+            sources=self.loaded.sources,
+        )
 
     def _time(self, request: dict[str, Any]) -> Any:
         """Interleave eager, eager again and every artefact on the inputs of one case."""

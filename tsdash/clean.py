@@ -22,12 +22,18 @@ class Clean:
         self._mode = ""
         self._path = Path()
         self._sources = SourceMap()
-        self._kept: tuple[str, Callable[..., Any]] | None = None  # an artefact that calls do not change, with its device
+        self._kept: tuple[str, Callable[..., Any]] | None = (
+            None  # an artefact that calls do not change, with its device
+        )
         self._mutable = True
         self._last: list[tuple[OutputFacts, torch.Tensor, int]] = []  # facts, actual, index of the expected leaf
 
     def answer(self, request: dict[str, Any]) -> Any:
-        actions: dict[str, Callable[[dict[str, Any]], Any]] = {"load": self._load, "compare": self._compare, "oracle": self._oracle}
+        actions: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "load": self._load,
+            "compare": self._compare,
+            "oracle": self._oracle,
+        }
         return actions[request["do"]](request)
 
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +87,12 @@ class Clean:
             if not facts.identical:
                 views[path] = elements.view(*pair)
         outputs = [facts for facts, _, _ in self._last]
-        return {**answer, "structure": tree.differences(actual_structure, expected_structure), "outputs": outputs, "views": views}
+        return {
+            **answer,
+            "structure": tree.differences(actual_structure, expected_structure),
+            "outputs": outputs,
+            "views": views,
+        }
 
     def _oracle(self, request: dict[str, Any]) -> dict[str, Any]:
         """The outputs of the last comparison again, each with its errors against eager in float64."""
@@ -89,5 +100,8 @@ class Clean:
         reference, structure = tensorfile.read(Path(request["oracle"]))
         if [leaf.shape for leaf in reference] != [leaf.shape for leaf in expected]:
             return {"outputs": [to_json(facts) for facts, _, _ in self._last]}
-        outputs = [replace(facts, oracle=compare.against_oracle(actual, expected[leaf], reference[leaf])) for facts, actual, leaf in self._last]
+        outputs = [
+            replace(facts, oracle=compare.against_oracle(actual, expected[leaf], reference[leaf]))
+            for facts, actual, leaf in self._last
+        ]
         return {"outputs": outputs}

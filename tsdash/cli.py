@@ -47,32 +47,82 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m tsdash", description="Does the exported PyTorch model still give the same answers?")
+    parser = _Parser(
+        prog="python -m tsdash", description="Does the exported PyTorch model still give the same answers?"
+    )
     parser.add_argument("--version", action="version", version=f"tsdash {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = commands.add_parser("check", help="export a model, sweep its inputs, judge", description="Export MODEL, run eager and export side by side over a sweep of inputs, and say whether it can be shipped. With no sweep option tsdash plans the sweep itself. Exit status: 0 every mode ships, 1 some mode must not, 2 nothing could be judged, 3 some mode is inconclusive and none worse.")
-    check.add_argument("model", metavar="MODEL", help="a gallery name, torchvision:NAME, a model file, or package.module:factory")
-    check.add_argument("--modes", default=",".join(DEFAULT_MODES), help="export modes, comma-separated (default: %(default)s)")
-    check.add_argument("--dim", action="append", default=[], metavar="NAME=SIZES", help="sizes of a dim: batch=1,2,4 or seq=8:64:8; may be repeated")
-    for name, what in (("values", "value transforms: negative,x100,nan,…"), ("dtypes", "float16,float64,inputs:float16,…"), ("devices", "cpu,cuda,meta,…"), ("layouts", "memory layouts: transposed,strided,…"), ("seeds", "seeds: 1,2,3"), ("calls", "compare the outputs of call 1,2,3")):
+    check = commands.add_parser(
+        "check",
+        help="export a model, sweep its inputs, judge",
+        description="Export MODEL, run eager and export side by side over a sweep of inputs, and say whether it can be shipped. With no sweep option tsdash plans the sweep itself. Exit status: 0 every mode ships, 1 some mode must not, 2 nothing could be judged, 3 some mode is inconclusive and none worse.",
+    )
+    check.add_argument(
+        "model", metavar="MODEL", help="a gallery name, torchvision:NAME, a model file, or package.module:factory"
+    )
+    check.add_argument(
+        "--modes", default=",".join(DEFAULT_MODES), help="export modes, comma-separated (default: %(default)s)"
+    )
+    check.add_argument(
+        "--dim",
+        action="append",
+        default=[],
+        metavar="NAME=SIZES",
+        help="sizes of a dim: batch=1,2,4 or seq=8:64:8; may be repeated",
+    )
+    for name, what in (
+        ("values", "value transforms: negative,x100,nan,…"),
+        ("dtypes", "float16,float64,inputs:float16,…"),
+        ("devices", "cpu,cuda,meta,…"),
+        ("layouts", "memory layouts: transposed,strided,…"),
+        ("seeds", "seeds: 1,2,3"),
+        ("calls", "compare the outputs of call 1,2,3"),
+    ):
         check.add_argument(f"--{name}", default="", help=what)
     check.add_argument("--training", default="", help="train,eval: switch the model before running it")
     check.add_argument("--grad", default="", help="on,off: gradient mode")
-    check.add_argument("--product", action="store_true", help="cross all axes instead of changing one respect at a time")
+    check.add_argument(
+        "--product", action="store_true", help="cross all axes instead of changing one respect at a time"
+    )
     check.add_argument("--seed", type=int, default=0, help="seed of the base case (default: %(default)s)")
-    check.add_argument("--effort", default="standard", help="quick, standard or thorough: how much tsdash tries by itself (default: %(default)s)")
+    check.add_argument(
+        "--effort",
+        default="standard",
+        help="quick, standard or thorough: how much tsdash tries by itself (default: %(default)s)",
+    )
     check.add_argument("--latency", action="store_true", help="measure latency too")
-    check.add_argument("--case-timeout", type=float, default=Limits().case_s, metavar="S", help="seconds for one case (default: %(default)s)")
-    check.add_argument("--memory-limit", type=int, default=Limits().memory_mib, metavar="MiB", help="memory of one worker (default: %(default)s)")
+    check.add_argument(
+        "--case-timeout",
+        type=float,
+        default=Limits().case_s,
+        metavar="S",
+        help="seconds for one case (default: %(default)s)",
+    )
+    check.add_argument(
+        "--memory-limit",
+        type=int,
+        default=Limits().memory_mib,
+        metavar="MiB",
+        help="memory of one worker (default: %(default)s)",
+    )
     check.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output")
     check.set_defaults(command=_check)
     command: Callable[[argparse.Namespace], int]
-    for name, what, command in (("models", "the models that are there", _models), ("modes", "the export modes", _modes), ("causes", "the causes that tsdash can name", _causes)):
+    for name, what, command in (
+        ("models", "the models that are there", _models),
+        ("modes", "the export modes", _modes),
+        ("causes", "the causes that tsdash can name", _causes),
+    ):
         commands.add_parser(name, help=what).set_defaults(command=command)
     runs = commands.add_parser("runs", help="past runs")
     runs.set_defaults(command=_runs)
     actions = runs.add_subparsers(metavar="ACTION")
-    for name, what, command in (("show", "the summary of a run", _show), ("delete", "hide a run; gone for good a day later", _delete), ("restore", "undo delete", _restore), ("export", "write a run as one file", _export)):
+    for name, what, command in (
+        ("show", "the summary of a run", _show),
+        ("delete", "hide a run; gone for good a day later", _delete),
+        ("restore", "undo delete", _restore),
+        ("export", "write a run as one file", _export),
+    ):
         action = actions.add_parser(name, help=what)
         action.add_argument("id", type=int)
         if command is _export:
@@ -140,14 +190,23 @@ def _check(options: argparse.Namespace) -> int:
     if options.effort not in EFFORTS:
         raise unknown("effort", options.effort, EFFORTS)
     if options.case_timeout <= 0 or options.memory_limit < 256:
-        raise OptionError(f"--case-timeout {options.case_timeout:g} and --memory-limit {options.memory_limit}: the first must be above 0 s, the second at least 256 MiB.")
+        raise OptionError(
+            f"--case-timeout {options.case_timeout:g} and --memory-limit {options.memory_limit}: the first must be above 0 s, the second at least 256 MiB."
+        )
     source = models.find(options.model)
     dims = models.default_dims(source)
     sweep = _sweep(options)
     if sweep == Sweep(product=options.product):
         sweep = dataclasses.replace(plan.own_plan(dims, options.effort), product=options.product)
     limits = Limits(case_s=options.case_timeout, memory_mib=options.memory_limit)
-    spec = RunSpec(model=source, modes=modes, cases=plan.cases(sweep, dims, options.seed), limits=limits, latency=options.latency, seed=options.seed)
+    spec = RunSpec(
+        model=source,
+        modes=modes,
+        cases=plan.cases(sweep, dims, options.seed),
+        limits=limits,
+        latency=options.latency,
+        seed=options.seed,
+    )
     record = _carry_out(spec, {**to_json(sweep), "effort": options.effort, "seed": options.seed})
     if record.failure is not None:
         raise OptionError(record.failure.message)
@@ -215,7 +274,9 @@ def _status(report: dict[str, Any]) -> int:
 def _summary(report: dict[str, Any]) -> str:
     """The report for a reader: a paragraph a mode, the recommendation last."""
     model = report["model"]
-    lines = [f"{model['name']}: {formats.count(model['parameters'] or 0)} parameters, {len(report['modes'])} modes, {report['sweep']['done']} cases"]
+    lines = [
+        f"{model['name']}: {formats.count(model['parameters'] or 0)} parameters, {len(report['modes'])} modes, {report['sweep']['done']} cases"
+    ]
     for name, mode in report["modes"].items():
         lines.append(f"\n{name}: {GLYPHS[mode['verdict']]}")
         lines += [f"  {reason}" for reason in mode["reasons"]]
@@ -224,7 +285,10 @@ def _summary(report: dict[str, Any]) -> str:
             lines.append(f"  cause: {cause['cause']}{place}: {cause['message']}")
         speedup = mode["latency"].get("speedup")
         if speedup:
-            lines.append(f"  speed-up: {formats.ratio(speedup['ratio'], speedup['low'], speedup['high'])}" + ("" if speedup["claimed"] else ", not more than eager differs from itself"))
+            lines.append(
+                f"  speed-up: {formats.ratio(speedup['ratio'], speedup['low'], speedup['high'])}"
+                + ("" if speedup["claimed"] else ", not more than eager differs from itself")
+            )
     best = report["recommendation"]
     lines.append(f"\n{'Ship ' + best['mode'] if best['mode'] else 'Ship none'}: {' '.join(best['reasons'])}")
     return "\n".join(lines)

@@ -19,7 +19,16 @@ def describe() -> dict[str, Any]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "not installed"
-    return {"tsdash": __version__, "python": platform.python_version(), **versions, "platform": platform.platform(), "cpu": _cpu(), "cores": os.cpu_count() or 1, "threads": 1, "devices": ["cpu"]}
+    return {
+        "tsdash": __version__,
+        "python": platform.python_version(),
+        **versions,
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count() or 1,
+        "threads": 1,
+        "devices": ["cpu"],
+    }
 
 
 def _cpu() -> str:

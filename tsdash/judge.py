@@ -18,11 +18,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tsdash import formats
-from tsdash.spec import OUTCOMES, PLAIN_TOLERANCE, CaseResult, Description, ErrorFacts, Judgement, OutputFacts, Side, Verdict
+from tsdash.spec import (
+    OUTCOMES,
+    PLAIN_TOLERANCE,
+    CaseResult,
+    Description,
+    ErrorFacts,
+    Judgement,
+    OutputFacts,
+    Side,
+    Verdict,
+)
 
 NOT_RUN = "not_run"  # no outcome: the case could not be made, or has not been reached
 
-EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52, "complex64": 2.0**-23, "complex128": 2.0**-52}
+EPS = {
+    "float16": 2.0**-10,
+    "bfloat16": 2.0**-7,
+    "float32": 2.0**-23,
+    "float64": 2.0**-52,
+    "complex64": 2.0**-23,
+    "complex128": 2.0**-52,
+}
 RMS_FACTOR = 2.0  # torch._dynamo.utils.same: multiplier
 HALF_RMS_FACTOR = 3.0  # … for float16 and bfloat16
 RMS_FLOOR = 4.0
@@ -54,7 +71,9 @@ def judge(result: CaseResult, tolerance: Tolerance | None = None) -> Judgement:
         return Judgement(outcome=NOT_RUN, detail=f"Not run: {_first_line(eager.error)}" if eager.error else "Not run.")
     for name, side in (("eager", eager), ("the export", exported)):
         if side.ended == "bug":
-            return Judgement(outcome=NOT_RUN, detail=f"tsdash itself failed while running {name}: {_last_line(side.error)}")
+            return Judgement(
+                outcome=NOT_RUN, detail=f"tsdash itself failed while running {name}: {_last_line(side.error)}"
+            )
         if side.ended in ("timeout", "crash"):
             return Judgement(outcome=side.ended, detail=f"In {name}: {_first_line(side.error)}.")
     if result.case.device == "meta":
@@ -64,9 +83,13 @@ def judge(result: CaseResult, tolerance: Tolerance | None = None) -> Judgement:
     if eager.ended == "raised" and exported.ended == "raised":
         return Judgement(outcome="identical", detail=f"Both raise; eager: {_first_line(eager.error)}")
     if eager.ended == "raised":
-        return Judgement(outcome="mismatch", detail=f"Eager raises and the export returns. Eager: {_first_line(eager.error)}")
+        return Judgement(
+            outcome="mismatch", detail=f"Eager raises and the export returns. Eager: {_first_line(eager.error)}"
+        )
     if exported.ended == "raised":
-        return Judgement(outcome="runtime_error", detail=f"Eager returns, the export raises: {_first_line(exported.error)}")
+        return Judgement(
+            outcome="runtime_error", detail=f"Eager returns, the export raises: {_first_line(exported.error)}"
+        )
     return _compared(result, tolerance)
 
 
@@ -84,7 +107,10 @@ def _compared(result: CaseResult, tolerance: Tolerance | None) -> Judgement:
     if result.structure:
         first = result.structure[0]
         more = f", and {len(result.structure) - 1} more" if len(result.structure) > 1 else ""
-        return Judgement(outcome="mismatch", detail=f"{first.path} has another {first.what}: {first.actual} instead of {first.expected}{more}.")
+        return Judgement(
+            outcome="mismatch",
+            detail=f"{first.path} has another {first.what}: {first.actual} instead of {first.expected}{more}.",
+        )
     differing = [facts for facts in result.outputs if not facts.identical]
     if not differing:
         return Judgement(outcome="identical", detail="The same bits in every output.")
@@ -100,13 +126,21 @@ def _wrong(facts: OutputFacts, tolerance: Tolerance | None) -> str:
     """Why the output is wrong; empty where the arithmetic explains the difference."""
     delta = formats.delta(facts.max_abs)
     if facts.nan_disagree:
-        return f"NaN on one side only in {formats.count(facts.nan_disagree)} of {formats.count(facts.elements)} elements."
+        return (
+            f"NaN on one side only in {formats.count(facts.nan_disagree)} of {formats.count(facts.elements)} elements."
+        )
     if facts.inf_disagree:
-        return f"Inf on one side only in {formats.count(facts.inf_disagree)} of {formats.count(facts.elements)} elements."
+        return (
+            f"Inf on one side only in {formats.count(facts.inf_disagree)} of {formats.count(facts.elements)} elements."
+        )
     if facts.dtype not in EPS:
         return f"{facts.dtype} values differ by up to {delta}, and this dtype has no rounding."
     if tolerance is not None:
-        return f"max |Δ| is {delta}, beyond {formats.delta(tolerance.absolute)}." if facts.max_abs > tolerance.absolute else ""
+        return (
+            f"max |Δ| is {delta}, beyond {formats.delta(tolerance.absolute)}."
+            if facts.max_abs > tolerance.absolute
+            else ""
+        )
     if not within_noise(facts):
         return f"max |Δ| is {delta}, {_referee(facts)}."
     flips = (facts.argmax_flips or 0) - facts.argmax_ties
@@ -143,7 +177,10 @@ def plain_rule(result: CaseResult) -> bool | None:
     """The rule that every learner meets first: max |Δ| < 1e-5 and the same predicted class. None: nothing to compare."""
     if result.eager.ended != "returned" or result.exported.ended != "returned" or not result.outputs:
         return None
-    return all(f.max_abs < PLAIN_TOLERANCE and not f.nan_disagree and not f.inf_disagree and not f.argmax_flips for f in result.outputs)
+    return all(
+        f.max_abs < PLAIN_TOLERANCE and not f.nan_disagree and not f.inf_disagree and not f.argmax_flips
+        for f in result.outputs
+    )
 
 
 def _referee(facts: OutputFacts) -> str:
@@ -158,11 +195,21 @@ def _excuse(facts: OutputFacts, tolerance: Tolerance | None) -> str:
         return f"max |Δ| is {delta}, within {formats.delta(tolerance.absolute)}."
     if facts.oracle is None:
         return f"max |Δ| is {delta}, within torch.testing's tolerance for {facts.dtype}."
-    nearer = "the export is nearer to float64" if facts.oracle.actual_rms < facts.oracle.expected_rms else "eager is nearer to float64"
+    nearer = (
+        "the export is nearer to float64"
+        if facts.oracle.actual_rms < facts.oracle.expected_rms
+        else "eager is nearer to float64"
+    )
     return f"max |Δ| is {delta}, no more than {facts.dtype} arithmetic explains; {nearer}."
 
 
-def verdict(results: Sequence[CaseResult], *, description: Description | None = None, planned: int | None = None, tolerance: Tolerance | None = None) -> Verdict:
+def verdict(
+    results: Sequence[CaseResult],
+    *,
+    description: Description | None = None,
+    planned: int | None = None,
+    tolerance: Tolerance | None = None,
+) -> Verdict:
     """What the cases of one mode come to. `planned` is how many cases the sweep has, where not all have run."""
     judged = [(result, judge(result, tolerance)) for result in results]
     judged = [(result, judgement) for result, judgement in judged if judgement.outcome != NOT_RUN]
@@ -199,21 +246,37 @@ def counts_against(result: CaseResult, judgement: Judgement) -> bool:
     return not (judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash"))
 
 
-def _doubts(judged: Sequence[tuple[CaseResult, Judgement]], description: Description | None, planned: int | None) -> list[str]:
+def _doubts(
+    judged: Sequence[tuple[CaseResult, Judgement]], description: Description | None, planned: int | None
+) -> list[str]:
     doubts = []
     if description is not None and not description.deterministic:
-        doubts.append("Eager is not deterministic: two calls with the same inputs under one seed differ, so no export can be judged by its values.")
+        doubts.append(
+            "Eager is not deterministic: two calls with the same inputs under one seed differ, so no export can be judged by its values."
+        )
     raised = _base_raises(judged)
     if raised is not None:
-        doubts.append(f"Eager itself raises on the base inputs, so there is nothing to export from: {_first_line(raised)}")
-    lost = [result for result, judgement in judged if judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash")]
+        doubts.append(
+            f"Eager itself raises on the base inputs, so there is nothing to export from: {_first_line(raised)}"
+        )
+    lost = [
+        result
+        for result, judgement in judged
+        if judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash")
+    ]
     if lost:
-        doubts.append(f"Eager itself did not finish in {len(lost)} of {len(judged)} cases, so they say nothing about the export.")
+        doubts.append(
+            f"Eager itself did not finish in {len(lost)} of {len(judged)} cases, so they say nothing about the export."
+        )
     if planned is not None and len(judged) < planned:
         skipped = planned - len(judged)
         if not judged or skipped > planned / 2:
             doubts.append(f"Only {len(judged)} of {planned} cases ran.")
-    if judged and not any(result.eager.ended == "returned" for result, _ in judged if result.exported.ended != "export_error") and not any(j.outcome == "export_error" for _, j in judged):
+    if (
+        judged
+        and not any(result.eager.ended == "returned" for result, _ in judged if result.exported.ended != "export_error")
+        and not any(j.outcome == "export_error" for _, j in judged)
+    ):
         doubts.append(f"Eager returned in none of the {len(judged)} cases: there is nothing to compare.")
     return doubts
 
@@ -245,7 +308,9 @@ def _in_favour(judged: Sequence[tuple[CaseResult, Judgement]], counts: Counter[s
     if counts["identical"] == total:
         reasons = [f"The same bits in all {total} cases."]
     else:
-        reasons = [f"The same bits in {counts['identical']} of {total} cases, the other {counts['within_noise']} within the noise of the arithmetic."]
+        reasons = [
+            f"The same bits in {counts['identical']} of {total} cases, the other {counts['within_noise']} within the noise of the arithmetic."
+        ]
     if both_raise:
         reasons.append(f"In {both_raise} of them both eager and the export raise.")
     return reasons
@@ -260,7 +325,10 @@ def _first_line(error: ErrorFacts | None) -> str:
     if error is None:
         return "no message"
     lines = [line.strip() for line in error.message.splitlines() if line.strip()]
-    telling = next((line for line in lines if not line.startswith("The following operation failed in the TorchScript")), lines[0] if lines else "")
+    telling = next(
+        (line for line in lines if not line.startswith("The following operation failed in the TorchScript")),
+        lines[0] if lines else "",
+    )
     if "Traceback of TorchScript" in telling and len(lines) > 2:
         telling = lines[-1]
     shown = telling if len(telling) <= 240 else telling[:239] + "…"

@@ -58,20 +58,30 @@ def cases(sweep: Sweep, dims: Mapping[str, int], seed: int = 0) -> tuple[Case, .
     Raises OptionError for a dim that the model does not have and for a size below 1.
     """
     _check_dims(sweep, dims)
-    base_dims = {n: d if d in sweep.dims.get(n, (d,)) or not sweep.dims[n] else sweep.dims[n][0] for n, d in dims.items()}
+    base_dims = {
+        n: d if d in sweep.dims.get(n, (d,)) or not sweep.dims[n] else sweep.dims[n][0] for n, d in dims.items()
+    }
     base = Case(id="c1", dims=base_dims, seed=seed)
     changes = _product(sweep, base) if sweep.product else _one_at_a_time(sweep, base)
     distinct = {_key(case): case for case in reversed(changes)}  # of two alike the first keeps its name
     found = [distinct[key] for key in dict.fromkeys(map(_key, changes)) if key != _key(base)]
     if len(found) >= MAX_CASES:
-        raise OptionError(f"The sweep has {len(found) + 1} cases; at most {MAX_CASES} are allowed. Vary fewer axes or drop --product.")
+        raise OptionError(
+            f"The sweep has {len(found) + 1} cases; at most {MAX_CASES} are allowed. Vary fewer axes or drop --product."
+        )
     return (base, *(replace(case, id=f"c{number}") for number, case in enumerate(found, 2)))
 
 
 def _check_dims(sweep: Sweep, dims: Mapping[str, int]) -> None:
     for name, sizes in sweep.dims.items():
         if name not in dims:
-            raise unknown("dim", name, dims) if dims else OptionError(f"Unknown dim {name!r}: make_inputs of this model has no integer default, so no dim can be swept.")
+            raise (
+                unknown("dim", name, dims)
+                if dims
+                else OptionError(
+                    f"Unknown dim {name!r}: make_inputs of this model has no integer default, so no dim can be swept."
+                )
+            )
         for size in sizes:
             if size < 1 and size != dims[name]:
                 raise OptionError(f"dim {name}={size} is not allowed: sizes are whole numbers from 1 up.")
@@ -79,7 +89,16 @@ def _check_dims(sweep: Sweep, dims: Mapping[str, int]) -> None:
 
 def _axes(sweep: Sweep) -> dict[str, tuple[Any, ...]]:
     """The swept fields of a case besides dims, by name."""
-    fields: dict[str, tuple[Any, ...]] = {"values": sweep.values, "dtype": sweep.dtypes, "device": sweep.devices, "layout": sweep.layouts, "training": sweep.training, "grad": sweep.grad, "call": sweep.calls, "seed": sweep.seeds}
+    fields: dict[str, tuple[Any, ...]] = {
+        "values": sweep.values,
+        "dtype": sweep.dtypes,
+        "device": sweep.devices,
+        "layout": sweep.layouts,
+        "training": sweep.training,
+        "grad": sweep.grad,
+        "call": sweep.calls,
+        "seed": sweep.seeds,
+    }
     return {name: tuple(options) for name, options in fields.items() if options}
 
 
@@ -87,7 +106,9 @@ def _one_at_a_time(sweep: Sweep, base: Case) -> list[Case]:
     found = []
     for name, sizes in sweep.dims.items():
         found += [replace(base, dims={**base.dims, name: size}, varied=name) for size in sizes if size >= 1]
-    others = {name: [size for size in sizes if size >= 1 and size != base.dims[name]] for name, sizes in sweep.dims.items()}
+    others = {
+        name: [size for size in sizes if size >= 1 and size != base.dims[name]] for name, sizes in sweep.dims.items()
+    }
     grown = {name: sizes[0] for name, sizes in others.items() if sizes}
     if len(grown) > 1:  # sizes that only fail together
         found.append(replace(base, dims={**base.dims, **grown}, varied="all dims"))
@@ -99,12 +120,16 @@ def _one_at_a_time(sweep: Sweep, base: Case) -> list[Case]:
 def _product(sweep: Sweep, base: Case) -> list[Case]:
     dims = [[(name, size) for size in dict.fromkeys((base.dims[name], *sizes))] for name, sizes in sweep.dims.items()]
     axes = _axes(sweep)
-    fields = [[(name, option) for option in dict.fromkeys((getattr(base, name), *options))] for name, options in axes.items()]
+    fields = [
+        [(name, option) for option in dict.fromkeys((getattr(base, name), *options))] for name, options in axes.items()
+    ]
     count = 1
     for choices in (*dims, *fields):
         count *= len(choices)
     if count > MAX_CASES:
-        raise OptionError(f"The product has {count} cases; at most {MAX_CASES} are allowed. Give fewer values to an axis.")
+        raise OptionError(
+            f"The product has {count} cases; at most {MAX_CASES} are allowed. Give fewer values to an axis."
+        )
     found = []
     for sizes in itertools.product(*dims):
         for options in itertools.product(*fields):
@@ -115,12 +140,26 @@ def _product(sweep: Sweep, base: Case) -> list[Case]:
 
 def _varied(case: Case, base: Case) -> str:
     changed = [name for name, size in case.dims.items() if size != base.dims[name]]
-    changed += [f for f in ("values", "dtype", "device", "layout", "training", "grad", "call", "seed") if getattr(case, f) != getattr(base, f)]
+    changed += [
+        f
+        for f in ("values", "dtype", "device", "layout", "training", "grad", "call", "seed")
+        if getattr(case, f) != getattr(base, f)
+    ]
     return " · ".join(changed) or "base"
 
 
 def _key(case: Case) -> tuple[object, ...]:
-    return (tuple(sorted(case.dims.items())), case.values, case.dtype, case.device, case.layout, case.training, case.grad, case.call, case.seed)
+    return (
+        tuple(sorted(case.dims.items())),
+        case.values,
+        case.dtype,
+        case.device,
+        case.layout,
+        case.training,
+        case.grad,
+        case.call,
+        case.seed,
+    )
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:
@@ -130,9 +169,13 @@ def parse_sizes(text: str) -> tuple[int, ...]:
         try:
             bounds = [int(bound) for bound in part.split(":")]
         except ValueError:
-            raise OptionError(f"Cannot read {part!r} as a size: write whole numbers such as 1,2,4 or a range such as 8:64:8.") from None
+            raise OptionError(
+                f"Cannot read {part!r} as a size: write whole numbers such as 1,2,4 or a range such as 8:64:8."
+            ) from None
         if len(bounds) > 3 or (len(bounds) == 3 and bounds[2] < 1) or (len(bounds) > 1 and bounds[1] < bounds[0]):
-            raise OptionError(f"Cannot read {part!r} as a range: write start:end or start:end:step, the step from 1 up.")
+            raise OptionError(
+                f"Cannot read {part!r} as a range: write start:end or start:end:step, the step from 1 up."
+            )
         sizes += bounds if len(bounds) == 1 else range(bounds[0], bounds[1] + 1, bounds[2] if len(bounds) == 3 else 1)
     return tuple(dict.fromkeys(sizes))
 
@@ -141,7 +184,11 @@ def describe(case: Case, base: Case | None = None) -> str:
     """What is special about a case, in words: "batch 4, negative values"."""
     parts = [f"{name} {size}" for name, size in case.dims.items() if base is None or base.dims.get(name) != size]
     parts += [f"{case.values} values"] if case.values != GIVEN else []
-    parts += [f"{case.dtype.replace('inputs:', '')} {'inputs' if case.dtype.startswith('inputs:') else 'module and inputs'}"] if case.dtype != GIVEN else []
+    parts += (
+        [f"{case.dtype.replace('inputs:', '')} {'inputs' if case.dtype.startswith('inputs:') else 'module and inputs'}"]
+        if case.dtype != GIVEN
+        else []
+    )
     parts += [f"{case.layout} layout"] if case.layout != GIVEN else []
     parts += [f"on {case.device}"] if case.device != "cpu" else []
     parts += [] if case.training is None else ["train()" if case.training else "eval()"]

@@ -21,12 +21,18 @@ def check_report(record: Record) -> dict[str, Any]:
     report = {
         "schema": SCHEMA,
         "tsdash": record.environment.get("tsdash"),
-        "created_at": datetime.datetime.fromtimestamp(record.created_at, datetime.timezone.utc).isoformat(timespec="seconds"),
+        "created_at": datetime.datetime.fromtimestamp(record.created_at, datetime.timezone.utc).isoformat(
+            timespec="seconds"
+        ),
         "run": record.id,
         "state": record.state,
         "environment": record.environment,
         "model": _model(record),
-        "sweep": {**record.sweep, "planned": len(record.spec.cases) * len(record.spec.modes), "done": len(record.results)},
+        "sweep": {
+            **record.sweep,
+            "planned": len(record.spec.cases) * len(record.spec.modes),
+            "done": len(record.results),
+        },
         "modes": {mode: _mode(record, mode, found[mode]) for mode in record.spec.modes},
         "recommendation": recommendation(record, found),
     }
@@ -35,7 +41,12 @@ def check_report(record: Record) -> dict[str, Any]:
 
 def _model(record: Record) -> dict[str, Any]:
     source, description = record.spec.model, record.description
-    facts: dict[str, Any] = {"name": source.name, "source": source.filename, "kind": source.kind, "sha256": source.sha256}
+    facts: dict[str, Any] = {
+        "name": source.name,
+        "source": source.filename,
+        "kind": source.kind,
+        "sha256": source.sha256,
+    }
     if description is None:
         return {**facts, "parameters": None, "dims": {}}
     return {**facts, **to_json(description)}
@@ -49,8 +60,16 @@ def _mode(record: Record, mode: str, found: Verdict) -> dict[str, Any]:
         "verdict": found.verdict,
         "reasons": list(found.reasons),
         "export": _export(record.exports.get(mode)),
-        "cases": [_case(result, judgement.outcome, judgement.detail) for result, judgement in judged if judgement.outcome != NOT_RUN],
-        "skipped": [{**to_json(result.case), "detail": judgement.detail} for result, judgement in judged if judgement.outcome == NOT_RUN],
+        "cases": [
+            _case(result, judgement.outcome, judgement.detail)
+            for result, judgement in judged
+            if judgement.outcome != NOT_RUN
+        ],
+        "skipped": [
+            {**to_json(result.case), "detail": judgement.detail}
+            for result, judgement in judged
+            if judgement.outcome == NOT_RUN
+        ],
         "causes": to_json(record.causes.get(mode, ())),
         "latency": _latency(record.latencies[0], mode) if record.latencies else {},
     }
@@ -91,7 +110,13 @@ def _latency(latency: Latency, mode: str) -> dict[str, Any]:
     }
     for name, arm in (("eager", arms[EAGER]), ("exported", arms[mode])):
         percentiles = {f"p{round(100 * q)}_s": stats.percentile(arm.samples_s, q) for q in (0.9, 0.95, 0.99)}
-        facts[name] = {"samples": len(arm.samples_s), "first_call_s": arm.warmup_s[0] if arm.warmup_s else None, "warmup_calls": len(arm.warmup_s), "median_s": stats.median(arm.samples_s), **percentiles}
+        facts[name] = {
+            "samples": len(arm.samples_s),
+            "first_call_s": arm.warmup_s[0] if arm.warmup_s else None,
+            "warmup_calls": len(arm.warmup_s),
+            "median_s": stats.median(arm.samples_s),
+            **percentiles,
+        }
     return facts
 
 

@@ -17,7 +17,15 @@ from typing import Any, TypeVar
 
 GIVEN = "given"  # "as the model file made it": values, dtype and layout of the base case
 
-OUTCOMES = ("identical", "within_noise", "mismatch", "runtime_error", "export_error", "timeout", "crash")  # mildest first
+OUTCOMES = (
+    "identical",
+    "within_noise",
+    "mismatch",
+    "runtime_error",
+    "export_error",
+    "timeout",
+    "crash",
+)  # mildest first
 VERDICTS = ("ship", "inconclusive", "do_not_ship")  # mildest first
 EFFORTS = ("quick", "standard", "thorough")
 EAGER = "eager"  # the arms of a latency measurement that are not a mode

@@ -74,7 +74,14 @@ CREATE TABLE causes (
 );
 CREATE INDEX latencies_of ON latencies (run);
 """
-TABLES = ("exports", "cases", "views", "latencies", "causes", "deaths")  # what belongs to a run, parents before children
+TABLES = (
+    "exports",
+    "cases",
+    "views",
+    "latencies",
+    "causes",
+    "deaths",
+)  # what belongs to a run, parents before children
 ENDED = ("done", "failed", "cancelled", "interrupted")
 
 
@@ -146,7 +153,9 @@ class Store:
         with self.writing() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
-                raise OptionError(f"{self._path} was written by a newer tsdash (schema {version}, this one reads up to {SCHEMA_VERSION}). Upgrade tsdash, or set TSDASH_HOME to another folder.")
+                raise OptionError(
+                    f"{self._path} was written by a newer tsdash (schema {version}, this one reads up to {SCHEMA_VERSION}). Upgrade tsdash, or set TSDASH_HOME to another folder."
+                )
             if version == 0:
                 for statement in SCHEMA.split(";"):
                     connection.execute(statement)
@@ -166,18 +175,28 @@ class Store:
 
     def unfinished(self) -> dict[int, str]:
         """The runs that are queued or running, with their owners."""
-        rows = self.connection().execute("SELECT id, owner FROM runs WHERE state IN ('queued', 'running') AND deleted_at IS NULL ORDER BY id")
+        rows = self.connection().execute(
+            "SELECT id, owner FROM runs WHERE state IN ('queued', 'running') AND deleted_at IS NULL ORDER BY id"
+        )
         return {row["id"]: row["owner"] for row in rows}
 
     def claim(self, run: int, old: str, new: str) -> bool:
         """Take a run over from an owner that has died; False when somebody else was quicker. The case that was being run
         is counted as a death."""
         with self.writing() as connection:
-            if connection.execute("UPDATE runs SET owner = ? WHERE id = ? AND owner = ?", (new, run, old)).rowcount == 0:
+            if (
+                connection.execute("UPDATE runs SET owner = ? WHERE id = ? AND owner = ?", (new, run, old)).rowcount
+                == 0
+            ):
                 return False
-            mode, _, case = connection.execute("SELECT doing FROM runs WHERE id = ?", (run,)).fetchone()[0].partition(" ")
+            mode, _, case = (
+                connection.execute("SELECT doing FROM runs WHERE id = ?", (run,)).fetchone()[0].partition(" ")
+            )
             if case:
-                connection.execute("INSERT INTO deaths VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET times = times + 1", (run, mode, case))
+                connection.execute(
+                    "INSERT INTO deaths VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET times = times + 1",
+                    (run, mode, case),
+                )
         return True
 
     def deadly(self, run: int) -> frozenset[tuple[str, str]]:
@@ -186,7 +205,13 @@ class Store:
         return frozenset((row["mode"], row["id"]) for row in rows)
 
     def end(self, run: int, state: str, failure: ErrorFacts | None = None) -> None:
-        self._update(run, "state = ?, failure = ?, ended_at = ?, doing = ''", state, None if failure is None else _text(failure), time.time())
+        self._update(
+            run,
+            "state = ?, failure = ?, ended_at = ?, doing = ''",
+            state,
+            None if failure is None else _text(failure),
+            time.time(),
+        )
 
     def doing(self, run: int, mode: str, case: str) -> None:
         self._update(run, "doing = ?", f"{mode} {case}")
@@ -198,7 +223,9 @@ class Store:
         """An export and, up to KEPT_ARTEFACT_BYTES, a copy of its artefact."""
         kept = None if artefact is None or artefact.stat().st_size > KEPT_ARTEFACT_BYTES else self._keep(artefact)
         with self.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO exports VALUES (?, ?, ?, ?)", (run, export.mode, _text(export), kept))
+            connection.execute(
+                "INSERT OR REPLACE INTO exports VALUES (?, ?, ?, ?)", (run, export.mode, _text(export), kept)
+            )
 
     def add_case(self, run: int, result: CaseResult, views: dict[str, Any]) -> None:
         """One case, acknowledged once this returns."""
@@ -206,7 +233,9 @@ class Store:
         with self.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?)", (*key, _text(result)))
             if views:
-                connection.execute("INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?)", (*key, zlib.compress(_text(views).encode(), 1)))
+                connection.execute(
+                    "INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?)", (*key, zlib.compress(_text(views).encode(), 1))
+                )
 
     def add_latency(self, run: int, latency: Latency) -> None:
         with self.writing() as connection:
@@ -224,10 +253,19 @@ class Store:
             raise self._missing(run)
         spec = from_json(RunSpec, json.loads(row["spec"]))
         order = {(mode, case.id): i for i, (mode, case) in enumerate((m, c) for m in spec.modes for c in spec.cases)}
-        results = [from_json(CaseResult, json.loads(facts)) for (facts,) in connection.execute("SELECT facts FROM cases WHERE run = ?", (run,))]
+        results = [
+            from_json(CaseResult, json.loads(facts))
+            for (facts,) in connection.execute("SELECT facts FROM cases WHERE run = ?", (run,))
+        ]
         mode, _, case = row["doing"].partition(" ")
-        exports = {m: from_json(Export, json.loads(facts)) for m, facts in connection.execute("SELECT mode, facts FROM exports WHERE run = ?", (run,))}
-        causes = {m: tuple(from_json(Cause, cause) for cause in json.loads(facts)) for m, facts in connection.execute("SELECT mode, facts FROM causes WHERE run = ?", (run,))}
+        exports = {
+            m: from_json(Export, json.loads(facts))
+            for m, facts in connection.execute("SELECT mode, facts FROM exports WHERE run = ?", (run,))
+        }
+        causes = {
+            m: tuple(from_json(Cause, cause) for cause in json.loads(facts))
+            for m, facts in connection.execute("SELECT mode, facts FROM causes WHERE run = ?", (run,))
+        }
         return Record(
             id=run,
             created_at=row["created_at"],
@@ -242,23 +280,38 @@ class Store:
             ended_at=row["ended_at"],
             exports=exports,
             results=tuple(sorted(results, key=lambda result: order.get((result.mode, result.case.id), len(order)))),
-            latencies=tuple(from_json(Latency, json.loads(facts)) for (facts,) in connection.execute("SELECT facts FROM latencies WHERE run = ?", (run,))),
+            latencies=tuple(
+                from_json(Latency, json.loads(facts))
+                for (facts,) in connection.execute("SELECT facts FROM latencies WHERE run = ?", (run,))
+            ),
             causes=causes,
         )
 
     def views(self, run: int, mode: str, case: str) -> dict[str, Any]:
         """What the element view of a case draws, by output path; empty where the outputs are identical."""
-        row = self.connection().execute("SELECT views FROM views WHERE run = ? AND mode = ? AND id = ?", (run, mode, case)).fetchone()
+        row = (
+            self.connection()
+            .execute("SELECT views FROM views WHERE run = ? AND mode = ? AND id = ?", (run, mode, case))
+            .fetchone()
+        )
         return {} if row is None else dict(json.loads(zlib.decompress(row[0])))
 
     def artefact(self, run: int, mode: str) -> Path | None:
         """The kept artefact of an export; None where there is none or it was too large to keep."""
-        row = self.connection().execute("SELECT artefact FROM exports WHERE run = ? AND mode = ?", (run, mode)).fetchone()
+        row = (
+            self.connection().execute("SELECT artefact FROM exports WHERE run = ? AND mode = ?", (run, mode)).fetchone()
+        )
         return None if row is None or row[0] is None else self.artefacts / row[0]
 
     def progress(self, run: int) -> tuple[str, int, str]:
         """State, cases done and what is being done, without loading the run. Raises OptionError as `load` does."""
-        row = self.connection().execute("SELECT state, doing, (SELECT count(*) FROM cases WHERE run = runs.id) FROM runs WHERE id = ?", (run,)).fetchone()
+        row = (
+            self.connection()
+            .execute(
+                "SELECT state, doing, (SELECT count(*) FROM cases WHERE run = runs.id) FROM runs WHERE id = ?", (run,)
+            )
+            .fetchone()
+        )
         if row is None:
             raise self._missing(run)
         return row[0], row[2], row[1]
@@ -272,7 +325,9 @@ class Store:
         )
         return tuple(_summary(row) for row in rows)
 
-    def annotate(self, run: int, *, name: str | None = None, note: str | None = None, pinned: bool | None = None) -> None:
+    def annotate(
+        self, run: int, *, name: str | None = None, note: str | None = None, pinned: bool | None = None
+    ) -> None:
         """Change what is given; a pinned run is never removed to make room. Raises OptionError as `load` does."""
         for column, value in (("name", name), ("note", note), ("pinned", pinned)):
             if value is not None:
@@ -295,7 +350,13 @@ class Store:
             connection.execute("DELETE FROM runs WHERE deleted_at < ?", (time.time() - KEPT_DELETED_S,))
         removed = []
         while limit_bytes is not None and self.size_bytes() > limit_bytes:
-            oldest = self.connection().execute("SELECT min(id) FROM runs WHERE NOT pinned AND state IN ('done', 'failed', 'cancelled', 'interrupted')").fetchone()[0]
+            oldest = (
+                self.connection()
+                .execute(
+                    "SELECT min(id) FROM runs WHERE NOT pinned AND state IN ('done', 'failed', 'cancelled', 'interrupted')"
+                )
+                .fetchone()[0]
+            )
             if oldest is None:
                 break
             with self.writing() as connection:
@@ -308,13 +369,19 @@ class Store:
     def size_bytes(self) -> int:
         """What the runs and their artefacts take on disk, free pages of the database left out."""
         connection = self.connection()
-        pages, free, page = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size"))
+        pages, free, page = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        )
         return int((pages - free) * page) + sum(path.stat().st_size for path in self.artefacts.glob("*"))
 
     def _keep(self, artefact: Path) -> str:
         """A copy of the file under the SHA-256 of its bytes, which is returned."""
         with open(artefact, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest() if sys.version_info >= (3, 11) else hashlib.sha256(file.read()).hexdigest()
+            digest = (
+                hashlib.file_digest(file, "sha256").hexdigest()
+                if sys.version_info >= (3, 11)
+                else hashlib.sha256(file.read()).hexdigest()
+            )
         target = self.artefacts / digest
         if not target.exists():
             self.artefacts.mkdir(exist_ok=True)

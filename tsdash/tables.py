@@ -13,7 +13,22 @@ from tsdash.judge import NOT_RUN, Tolerance, judge, plain_rule
 from tsdash.spec import OUTCOMES, Case, CaseResult, Latency, OutputFacts, RunSpec
 from tsdash.store import Record, Summary
 
-HISTORY_COLUMNS = ("run", "started", "model", "name", "verdict", "ship", "same", "cases", "speedups", "seconds", "torch", "modes", "pinned", "note")
+HISTORY_COLUMNS = (
+    "run",
+    "started",
+    "model",
+    "name",
+    "verdict",
+    "ship",
+    "same",
+    "cases",
+    "speedups",
+    "seconds",
+    "torch",
+    "modes",
+    "pinned",
+    "note",
+)
 CHANGES = ("worse", "better", "same", "new", "gone")
 CASE_COLUMNS = ("mode", "case", "varied", "label", "outcome", "detail", "hover", "max_abs", "plain_rule")
 
@@ -32,12 +47,18 @@ def planned(spec: RunSpec) -> pd.DataFrame:
 
 
 def _outcomes(spec: RunSpec, results: dict[tuple[str, str], CaseResult], tolerance: Tolerance | None) -> pd.DataFrame:
-    rows = [_row(mode, case, spec.cases[0], results.get((mode, case.id)), tolerance) for mode in spec.modes for case in spec.cases]
+    rows = [
+        _row(mode, case, spec.cases[0], results.get((mode, case.id)), tolerance)
+        for mode in spec.modes
+        for case in spec.cases
+    ]
     return pd.DataFrame(rows, columns=list(CASE_COLUMNS))
 
 
 def _row(mode: str, case: Case, base: Case, result: CaseResult | None, tolerance: Tolerance | None) -> dict[str, Any]:
-    outcome, detail = (NOT_RUN, "Not run yet.") if result is None else (lambda j: (j.outcome, j.detail))(judge(result, tolerance))
+    outcome, detail = (
+        (NOT_RUN, "Not run yet.") if result is None else (lambda j: (j.outcome, j.detail))(judge(result, tolerance))
+    )
     words = plan.describe(case, base)
     return {
         "mode": mode,
@@ -60,7 +81,14 @@ def label(case: Case, base: Case) -> str:
         return "·".join(str(size) for size in case.dims.values()) or "base"
     if case.varied == "all dims":
         return "·".join(str(size) for size in case.dims.values())
-    words = {"values": case.values, "dtype": case.dtype, "device": case.device, "layout": case.layout, "call": str(case.call), "seed": str(case.seed)}
+    words = {
+        "values": case.values,
+        "dtype": case.dtype,
+        "device": case.device,
+        "layout": case.layout,
+        "call": str(case.call),
+        "seed": str(case.seed),
+    }
     words |= {"training": "train" if case.training else "eval", "grad": "grad"}
     return words.get(case.varied) or plan.describe(case, base)
 
@@ -92,12 +120,29 @@ def changes(before: Record, after: Record) -> pd.DataFrame:
         results = [side.get(key) for side in sides]
         outcomes = ["absent" if result is None else judge(result).outcome for result in results]
         case = next(result.case for result in results if result is not None)
-        rows.append((key[0], plan.describe(case, case if case.varied == "base" else after.spec.cases[0]), *outcomes, _change(*outcomes)))
+        rows.append(
+            (
+                key[0],
+                plan.describe(case, case if case.varied == "base" else after.spec.cases[0]),
+                *outcomes,
+                _change(*outcomes),
+            )
+        )
     return pd.DataFrame(rows, columns=["mode", "words", "before", "after", "change"])
 
 
 def _identity(case: Case) -> tuple[Any, ...]:
-    return (tuple(sorted(case.dims.items())), case.values, case.dtype, case.device, case.layout, case.training, case.grad, case.call, case.seed)
+    return (
+        tuple(sorted(case.dims.items())),
+        case.values,
+        case.dtype,
+        case.device,
+        case.layout,
+        case.training,
+        case.grad,
+        case.call,
+        case.seed,
+    )
 
 
 def _change(before: str, after: str) -> str:
@@ -134,7 +179,9 @@ def history(runs: Sequence[Summary]) -> pd.DataFrame:
 
 def worst_elements(facts: OutputFacts) -> pd.DataFrame:
     """The elements that differ most: index, eager, exported, Δ."""
-    rows = [(", ".join(map(str, element.index)), element.expected, element.actual, element.delta) for element in facts.worst]
+    rows = [
+        (", ".join(map(str, element.index)), element.expected, element.actual, element.delta) for element in facts.worst
+    ]
     return pd.DataFrame(rows, columns=["index", "eager", "exported", "delta"])
 
 
@@ -144,10 +191,44 @@ def cases(record: Record) -> pd.DataFrame:
     for result in record.results:
         judgement = judge(result)
         worst = max(result.outputs, key=lambda facts: facts.max_abs, default=None)
-        facts = {} if worst is None else {name: getattr(worst, name) for name in ("path", "max_abs", "mean_abs", "l2", "max_rel", "one_minus_cosine", "max_ulp", "over_plain", "nan_disagree", "inf_disagree", "argmax_flips")}
+        facts = (
+            {}
+            if worst is None
+            else {
+                name: getattr(worst, name)
+                for name in (
+                    "path",
+                    "max_abs",
+                    "mean_abs",
+                    "l2",
+                    "max_rel",
+                    "one_minus_cosine",
+                    "max_ulp",
+                    "over_plain",
+                    "nan_disagree",
+                    "inf_disagree",
+                    "argmax_flips",
+                )
+            }
+        )
         case = result.case
-        choices = {name: getattr(case, name) for name in ("values", "dtype", "device", "layout", "training", "grad", "call", "seed", "varied")}
-        rows.append({"run": record.id, "mode": result.mode, "case": case.id, **case.dims, **choices, "outcome": judgement.outcome, "detail": judgement.detail, "plain_rule": plain_rule(result), **facts})
+        choices = {
+            name: getattr(case, name)
+            for name in ("values", "dtype", "device", "layout", "training", "grad", "call", "seed", "varied")
+        }
+        rows.append(
+            {
+                "run": record.id,
+                "mode": result.mode,
+                "case": case.id,
+                **case.dims,
+                **choices,
+                "outcome": judgement.outcome,
+                "detail": judgement.detail,
+                "plain_rule": plain_rule(result),
+                **facts,
+            }
+        )
     return pd.DataFrame(rows)
 
 

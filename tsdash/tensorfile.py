@@ -36,7 +36,15 @@ def write(path: Path, leaves: Sequence[torch.Tensor], meta: Any = None) -> int:
     for leaf in leaves:
         stored = leaf.device.type != "meta"
         size = leaf.numel() * leaf.element_size() if stored else 0
-        entries.append({"shape": list(leaf.shape), "dtype": str(leaf.dtype).removeprefix("torch."), "offset": offset, "stored": stored, "stride": list(leaf.stride())})
+        entries.append(
+            {
+                "shape": list(leaf.shape),
+                "dtype": str(leaf.dtype).removeprefix("torch."),
+                "offset": offset,
+                "stored": stored,
+                "stride": list(leaf.stride()),
+            }
+        )
         offset += -(-size // _ALIGNMENT) * _ALIGNMENT
     header = json.dumps({"leaves": entries, "meta": meta}).encode()
     start = -(-(8 + len(header)) // _ALIGNMENT) * _ALIGNMENT
@@ -80,7 +88,9 @@ def read(path: Path, *, strided: bool = False) -> tuple[list[torch.Tensor], Any]
 
 def _restride(leaf: torch.Tensor, stride: list[int]) -> torch.Tensor:
     """`leaf` in a layout with these strides; the gaps are zero. Overlapping strides stay dense."""
-    if list(leaf.stride()) == stride or any(step == 0 and size > 1 for size, step in zip(leaf.shape, stride, strict=True)):
+    if list(leaf.stride()) == stride or any(
+        step == 0 and size > 1 for size, step in zip(leaf.shape, stride, strict=True)
+    ):
         return leaf
     span = 1 + sum((size - 1) * step for size, step in zip(leaf.shape, stride, strict=True))
     if span < leaf.numel() or span > 16 * leaf.numel() + 1024:

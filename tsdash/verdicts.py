@@ -16,7 +16,9 @@ PREFERENCE = ("export", "script", "trace", "script+freeze", "trace+freeze", "scr
 def verdicts(record: Record) -> dict[str, Verdict]:
     """The verdict of every mode of the run, in the order asked for."""
     planned = len(record.spec.cases)
-    return {mode: verdict(record.of(mode), description=record.description, planned=planned) for mode in record.spec.modes}
+    return {
+        mode: verdict(record.of(mode), description=record.description, planned=planned) for mode in record.spec.modes
+    }
 
 
 def recommendation(record: Record, found: dict[str, Verdict]) -> dict[str, Any]:
@@ -25,13 +27,30 @@ def recommendation(record: Record, found: dict[str, Verdict]) -> dict[str, Any]:
     if not good:
         return {"mode": None, "reasons": ["No mode can be shipped as it is."]}
     speedups = stats.speedups(record.latencies[0]) if record.latencies and record.latencies[0].arms else {}
-    claimed = {mode: speedups[mode].ratio for mode in good if mode in speedups and speedups[mode].claimed and speedups[mode].ratio > 1}
+    claimed = {
+        mode: speedups[mode].ratio
+        for mode in good
+        if mode in speedups and speedups[mode].claimed and speedups[mode].ratio > 1
+    }
     if claimed:
         mode = max(claimed, key=lambda name: claimed[name])
-        return {"mode": mode, "reasons": [found[mode].reasons[0], f"The fastest of those that can be shipped: {claimed[mode]:.2f} times eager."]}
+        return {
+            "mode": mode,
+            "reasons": [
+                found[mode].reasons[0],
+                f"The fastest of those that can be shipped: {claimed[mode]:.2f} times eager.",
+            ],
+        }
     mode = min(good, key=lambda name: PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE))
-    why = "torch.export is what PyTorch develops further; TorchScript is deprecated." if mode == "export" else "No mode that can be shipped is measurably faster."
-    return {"mode": mode, "reasons": [found[mode].reasons[0], why] if record.latencies or mode == "export" else [found[mode].reasons[0]]}
+    why = (
+        "torch.export is what PyTorch develops further; TorchScript is deprecated."
+        if mode == "export"
+        else "No mode that can be shipped is measurably faster."
+    )
+    return {
+        "mode": mode,
+        "reasons": [found[mode].reasons[0], why] if record.latencies or mode == "export" else [found[mode].reasons[0]],
+    }
 
 
 def digest(record: Record) -> dict[str, Any]:

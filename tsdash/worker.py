@@ -48,7 +48,11 @@ def serve(channel: socket.socket, role: str, folder: str) -> None:
             try:
                 answer = {"ok": to_json(player.answer(request))}
             except ModelError as error:
-                answer = {"fault": to_json(ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line))}
+                answer = {
+                    "fault": to_json(
+                        ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line)
+                    )
+                }
             except Exception:
                 answer = {"bug": traceback.format_exc()[-8192:]}
             if os.getpid() != own:

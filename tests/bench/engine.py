@@ -89,10 +89,18 @@ def main() -> list[dict[str, Any]]:
     warm_s, spawned_s = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(warm / spawned for warm, spawned in pairs)
     return [
-        {"what": "trivial cases, fork excluded", "figure": f"{(CASES - 1) / (many_s - few_s):.0f} a second", "goal": "≥ 300 a second"},
+        {
+            "what": "trivial cases, fork excluded",
+            "figure": f"{(CASES - 1) / (many_s - few_s):.0f} a second",
+            "goal": "≥ 300 a second",
+        },
         {"what": "a crash to the next result", "figure": f"{(crashing_s - calm_s) / CRASHES:.3f} s", "goal": "≤ 0.2 s"},
         {"what": "cold engine to the end of its first run", "figure": f"{cold_s:.2f} s", "goal": ""},
-        {"what": "warm first case, export included ÷ a spawned process", "figure": f"{warm_s:.3f} s ÷ {spawned_s:.3f} s = {ratio:.3f}", "goal": "≤ 0.1"},
+        {
+            "what": "warm first case, export included ÷ a spawned process",
+            "figure": f"{warm_s:.3f} s ÷ {spawned_s:.3f} s = {ratio:.3f}",
+            "goal": "≤ 0.1",
+        },
     ]
 
 

@@ -25,10 +25,24 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def check(engine: Engine) -> Callable[..., Record]:
     """Run the text of a model file to its end and return the record."""
 
-    def run(text: str, *, modes: tuple[str, ...] = ("trace",), sweep: Sweep | None = None, limits: Limits = LIMITS, latency: bool = False, name: str = "model.py") -> Record:
+    def run(
+        text: str,
+        *,
+        modes: tuple[str, ...] = ("trace",),
+        sweep: Sweep | None = None,
+        limits: Limits = LIMITS,
+        latency: bool = False,
+        name: str = "model.py",
+    ) -> Record:
         source = ModelSource(name=name, kind="file", filename=name, text=text)
         sweep = sweep or Sweep(dims={"n": (2, 3, 4)})
-        spec = RunSpec(model=source, modes=modes, cases=plan.cases(sweep, models.default_dims(source)), limits=limits, latency=latency)
+        spec = RunSpec(
+            model=source,
+            modes=modes,
+            cases=plan.cases(sweep, models.default_dims(source)),
+            limits=limits,
+            latency=latency,
+        )
         run_id = engine.store.create(spec, sweep, {}, engine.owner)
         engine.submit(run_id, spec).result(120)
         return engine.store.load(run_id)

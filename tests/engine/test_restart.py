@@ -81,7 +81,11 @@ def test_a_server_killed_twenty_times_loses_no_case_and_repeats_none(orphaned):
         done = store.progress(run)[1]
         assert done >= acknowledged
         acknowledged = done
-        wait_until(lambda family=family: not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family))
+        wait_until(
+            lambda family=family: (
+                not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
+            )
+        )
     assert serve(store.folder).wait(120) == 0
     record = store.load(run)
     assert record.state == "done"
@@ -108,7 +112,13 @@ def test_what_is_done_is_not_done_again(tmp_path):
     """A result of the earlier attempt stays as it was, word for word."""
     store = Store(tmp_path / "home")
     run = store.create(SPEC, {}, {}, "server:999999999:1.00")
-    earlier = CaseResult(case=SPEC.cases[1], mode="trace", eager=Side(ended="returned"), exported=Side(ended="returned"), notes=("earlier",))
+    earlier = CaseResult(
+        case=SPEC.cases[1],
+        mode="trace",
+        eager=Side(ended="returned"),
+        exported=Side(ended="returned"),
+        notes=("earlier",),
+    )
     store.add_case(run, earlier, {})
     assert serve(store.folder).wait(120) == 0
     assert store.load(run).of("trace")[1] == earlier

@@ -72,7 +72,10 @@ class Engine:
     def lanes(self) -> tuple[Lane, ...]:
         life = self._alive()
         working = min(len(life.tasks), MOST_RUNS)
-        return (Lane(name="correctness", places=self._places, running=working, waiting=len(life.tasks) - working), Lane(name="latency", places=1, running=0, waiting=0))
+        return (
+            Lane(name="correctness", places=self._places, running=working, waiting=len(life.tasks) - working),
+            Lane(name="latency", places=1, running=0, waiting=0),
+        )
 
     def close(self) -> None:
         """Interrupt what runs and end the zygote."""
@@ -193,7 +196,9 @@ class _Life:
             state = "interrupted" if self._closing else "cancelled"
             raise
         except Exception as error:  # a fault of ours: the run says so, the engine lives on
-            failure = ErrorFacts(type=type(error).__name__, message=f"tsdash failed: {error}", traceback=traceback.format_exc()[-8192:])
+            failure = ErrorFacts(
+                type=type(error).__name__, message=f"tsdash failed: {error}", traceback=traceback.format_exc()[-8192:]
+            )
             traceback.print_exc()
         finally:
             sink.close()

@@ -88,7 +88,10 @@ class MeasuringLane:
     async def alone(self) -> AsyncIterator[None]:
         """Hold the machine while the body runs; no correctness case of this server runs meanwhile."""
         async with self._lock, self._correctness.all_places():
-            with open(Path(tempfile.gettempdir()) / f"tsdash-measuring-{os.getuid() if hasattr(os, 'getuid') else 0}.lock", "w") as file:
+            with open(
+                Path(tempfile.gettempdir()) / f"tsdash-measuring-{os.getuid() if hasattr(os, 'getuid') else 0}.lock",
+                "w",
+            ) as file:
                 while not _locked(file):
                     await asyncio.sleep(_LOCK_POLL_S)
                 yield

@@ -33,22 +33,49 @@ def run_changes(changes: pd.DataFrame, dark: bool) -> go.Figure:
     grid = appearance(dark).grid
     scale = [[0, worse.fill[dark]], [0.5, grid], [1, better.fill[dark]]]
     fig.add_heatmap(
-        z=np.where(counts > 0, direction, np.nan), zmin=-1, zmax=1, colorscale=scale, showscale=False, xgap=2, ygap=2, hoverinfo="skip"
+        z=np.where(counts > 0, direction, np.nan),
+        zmin=-1,
+        zmax=1,
+        colorscale=scale,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        hoverinfo="skip",
     )
     for row, column in np.ndindex(counts.shape):
         look = {1: better, -1: worse}.get(int(direction[row, column]))
         colour = look.on_fill[dark] if look and counts[row, column] else appearance(dark).muted
         text = formats.count(int(counts[row, column])) if counts[row, column] else "·"
-        fig.add_annotation(x=column, y=row, text=text, showarrow=False, font={"size": FONT_SIZE_PX + 1, "color": colour})
-    fig.update_xaxes(tickvals=list(range(len(names))), ticktext=[OUTCOMES[name].glyph for name in names], showgrid=False, showline=False, ticks="", title="after")
+        fig.add_annotation(
+            x=column, y=row, text=text, showarrow=False, font={"size": FONT_SIZE_PX + 1, "color": colour}
+        )
+    fig.update_xaxes(
+        tickvals=list(range(len(names))),
+        ticktext=[OUTCOMES[name].glyph for name in names],
+        showgrid=False,
+        showline=False,
+        ticks="",
+        title="after",
+    )
     labels = [f"{OUTCOMES[name].label} {OUTCOMES[name].glyph} " for name in names]
-    fig.update_yaxes(tickvals=list(range(len(names))), ticktext=labels, showgrid=False, showline=False, ticks="", autorange="reversed", title="before")
+    fig.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=labels,
+        showgrid=False,
+        showline=False,
+        ticks="",
+        autorange="reversed",
+        title="before",
+    )
     moves = [
         f"{counts[i, j]} from {OUTCOMES[names[i]].label} to {OUTCOMES[names[j]].label}"
         for i, j in np.ndindex(counts.shape)
         if i != j and counts[i, j]
     ]
-    return described(fig, f"{CHANGES_TITLE}: {', '.join(moves) or 'no case changed'}; {int(counts.trace())} of {len(both)} as before.")
+    return described(
+        fig,
+        f"{CHANGES_TITLE}: {', '.join(moves) or 'no case changed'}; {int(counts.trace())} of {len(both)} as before.",
+    )
 
 
 def speed_changes(before: Mapping[str, float], after: Mapping[str, float], dark: bool) -> go.Figure:
