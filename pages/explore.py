@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from tsdash.errors import UserError
-from tsdash.store import Record
+from tsdash.records import Record
 from tsdash.ui import controls, live, results, service
 from tsdash.ui.faster import faster
 from tsdash.ui.page import as_markdown, is_dark, section
@@ -13,17 +13,17 @@ from tsdash.ui.where import where
 from tsdash.ui.why import why
 
 
-def shown_run() -> service.Loaded | None:
-    """The run that the address names; None, and why not said, where there is none."""
+def shown_run() -> tuple[service.Loaded | None, str]:
+    """The run that the address names, or why it cannot be shown."""
     asked = st.query_params.get("run")
     if asked is None:
-        return None
+        return None, ""
+    if not asked.isdecimal():
+        return None, f"{asked!r} is not the number of a run."
     try:
-        return service.load(int(asked))
-    except (ValueError, UserError) as error:
-        section("No such run", "The run of this address is not here.")
-        st.error(as_markdown(str(error)), icon=":material/error:")
-        return None
+        return service.load(int(asked)), ""
+    except UserError as error:
+        return None, str(error)
 
 
 def start(choice: controls.Choice) -> None:
@@ -57,13 +57,16 @@ def finished(loaded: service.Loaded, dark: bool) -> None:
 def page() -> None:
     """The controls, and below them whatever state the run of this address is in."""
     dark = is_dark()
-    loaded = shown_run()
+    loaded, problem = shown_run()
     controls.prefill(loaded.record if loaded else None)
     is_running = loaded is not None and not loaded.record.done
     choice, pressed = controls.controls(running=is_running)
     if pressed and choice:
         start(choice)
         st.rerun()
+    if problem:
+        section("No such run", "The run of this address is not here.")
+        st.error(as_markdown(problem), icon=":material/error:")
     if loaded is None:
         live.empty(choice.spec() if choice else None, dark, controls.choose)
         return

@@ -97,7 +97,7 @@ class Clean:
     def _oracle(self, request: dict[str, Any]) -> dict[str, Any]:
         """The outputs of the last comparison again, each with its errors against eager in float64."""
         expected, _ = tensorfile.read(Path(request["expected"]))
-        reference, structure = tensorfile.read(Path(request["oracle"]))
+        reference, _ = tensorfile.read(Path(request["oracle"]))
         if [leaf.shape for leaf in reference] != [leaf.shape for leaf in expected]:
             return {"outputs": [to_json(facts) for facts, _, _ in self._last]}
         outputs = [

@@ -16,9 +16,10 @@ from tsdash import __version__, archive, environment, formats, inputs, models, p
 from tsdash.engine.core import Engine
 from tsdash.errors import OptionError, UserError, unknown
 from tsdash.exporters import EXPORTERS
+from tsdash.records import Record
 from tsdash.report import check_report
 from tsdash.spec import EFFORTS, VERDICTS, Limits, RunSpec, Sweep, to_json
-from tsdash.store import Record, Store
+from tsdash.store import Store
 
 DEFAULT_MODES = ("trace", "script")
 SHIP, DO_NOT_SHIP, NOT_JUDGED, INCONCLUSIVE = 0, 1, 2, 3  # exit statuses

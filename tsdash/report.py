@@ -8,8 +8,8 @@ from typing import Any
 
 from tsdash import stats
 from tsdash.judge import NOT_RUN, judge, plain_rule
+from tsdash.records import Record
 from tsdash.spec import CONTROL, EAGER, CaseResult, Export, Latency, Verdict, to_json
-from tsdash.store import Record
 from tsdash.verdicts import recommendation, verdicts
 
 SCHEMA = "tsdash.check/1"

@@ -16,11 +16,11 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tsdash.errors import OptionError
+from tsdash.records import Record, Summary, summary
 from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec, from_json, to_json
 
 SCHEMA_VERSION = 1
@@ -82,54 +82,6 @@ TABLES = (
     "causes",
     "deaths",
 )  # what belongs to a run, parents before children
-ENDED = ("done", "failed", "cancelled", "interrupted")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """A run with everything known about it so far."""
-
-    id: int
-    created_at: float
-    state: str
-    spec: RunSpec
-    sweep: dict[str, Any]
-    environment: dict[str, Any]
-    description: Description | None
-    failure: ErrorFacts | None
-    doing: tuple[str, str]
-    began_at: float | None
-    ended_at: float | None
-    exports: dict[str, Export]
-    results: tuple[CaseResult, ...]
-    latencies: tuple[Latency, ...]
-    causes: dict[str, tuple[Cause, ...]]
-
-    @property
-    def done(self) -> bool:
-        return self.state in ENDED
-
-    def of(self, mode: str) -> tuple[CaseResult, ...]:
-        """The results of one mode, in the order of the sweep."""
-        return tuple(result for result in self.results if result.mode == mode)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """A run in a list."""
-
-    id: int
-    created_at: float
-    state: str
-    model: str
-    modes: tuple[str, ...]
-    cases: int
-    seconds: float | None
-    torch: str
-    name: str
-    note: str
-    pinned: bool
-    digest: dict[str, Any]
 
 
 def home() -> Path:
@@ -323,7 +275,7 @@ class Store:
             " json_array_length(spec, '$.cases') AS cases, json_extract(environment, '$.torch') AS torch"
             " FROM runs WHERE deleted_at IS NULL ORDER BY id DESC"
         )
-        return tuple(_summary(row) for row in rows)
+        return tuple(summary(row) for row in rows)
 
     def annotate(
         self, run: int, *, name: str | None = None, note: str | None = None, pinned: bool | None = None
@@ -432,20 +384,3 @@ class Store:
 
 def _text(stage: Any) -> str:
     return json.dumps(to_json(stage), ensure_ascii=True, separators=(",", ":"))
-
-
-def _summary(row: sqlite3.Row) -> Summary:
-    return Summary(
-        id=row["id"],
-        created_at=row["created_at"],
-        state=row["state"],
-        model=row["model"],
-        modes=tuple(json.loads(row["modes"])),
-        cases=row["cases"],
-        seconds=None if row["ended_at"] is None or row["began_at"] is None else row["ended_at"] - row["began_at"],
-        torch=row["torch"] or "",
-        name=row["name"],
-        note=row["note"],
-        pinned=bool(row["pinned"]),
-        digest=json.loads(row["digest"]),
-    )

@@ -10,8 +10,8 @@ import pandas as pd
 
 from tsdash import findings, plan
 from tsdash.judge import NOT_RUN, Tolerance, judge, plain_rule
+from tsdash.records import Record, Summary
 from tsdash.spec import OUTCOMES, Case, CaseResult, Latency, OutputFacts, RunSpec
-from tsdash.store import Record, Summary
 
 HISTORY_COLUMNS = (
     "run",

@@ -6,8 +6,8 @@ from typing import Any
 
 from tsdash import stats
 from tsdash.judge import judge, verdict
+from tsdash.records import Record
 from tsdash.spec import VERDICTS, Verdict
-from tsdash.store import Record
 
 # Among equals: what has a future, then what keeps most of the model.
 PREFERENCE = ("export", "script", "trace", "script+freeze", "trace+freeze", "script+optimize")

@@ -11,8 +11,8 @@ from tsdash import findings, formats, models, plan
 from tsdash.errors import OptionError, UserError
 from tsdash.exporters import EXPORTERS
 from tsdash.inputs import DEVICES, DTYPES
+from tsdash.records import Record
 from tsdash.spec import EFFORTS, GIVEN, Case, Limits, ModelSource, RunSpec, Sweep
-from tsdash.store import Record
 from tsdash.transforms import LAYOUTS, TRANSFORMS
 from tsdash.ui import service
 from tsdash.ui.page import as_markdown

@@ -9,8 +9,8 @@ import streamlit as st
 
 from tsdash import findings, formats, plan, tables
 from tsdash.plots import outcome_grid
+from tsdash.records import ENDED, Record
 from tsdash.spec import RunSpec
-from tsdash.store import ENDED, Record
 from tsdash.ui import service
 from tsdash.ui.html import Mark, code_view, outcome_legend
 from tsdash.ui.page import as_markdown, figure, section
@@ -109,7 +109,8 @@ def _current(record: Record) -> str:
     mode, what = record.doing
     case = next((case for case in record.spec.cases if case.id == what), None)
     if record.state == "queued":
-        return "waiting for its turn"
+        ahead = service.engine().ahead(record.id)
+        return f"waiting: {formats.counted(ahead, 'run')} before it" if ahead else "waiting for its turn"
     if not mode:
         return "loading the model"
     if mode == "latency":

@@ -10,8 +10,8 @@ import streamlit as st
 
 from tsdash import findings, formats, plan, report
 from tsdash.plots import outcome_grid
+from tsdash.records import Record
 from tsdash.spec import GIVEN, VERDICTS, Case, CaseResult, Judgement, OutputFacts
-from tsdash.store import Record
 from tsdash.tokens import OUTCOMES
 from tsdash.ui.html import VerdictRow, outcome_legend, verdict_table
 from tsdash.ui.page import as_markdown, figure, section

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tsdash import environment, findings, stats, tables, verdicts
 from tsdash.engine.core import Engine
+from tsdash.records import Record
 from tsdash.spec import Latency, RunSpec, Verdict, to_json
-from tsdash.store import Record, Store
+from tsdash.store import Store
 
 KEPT_RUNS = 16
 FIRST_GUESS_S = 0.15  # a case of a model that nobody has run yet
@@ -22,7 +24,6 @@ LEAST_S = 2.0  # loading and exporting take that long whatever follows
 LATENCY_S = 3.0  # for each contender
 
 _ONE_AT_A_TIME = threading.Lock()
-_submitted: set[int] = set()
 
 
 @functools.cache
@@ -51,16 +52,16 @@ def close() -> None:
 
 
 def submit(spec: RunSpec, sweep: dict[str, object]) -> int:
-    """Start a run; returns its id."""
-    run = store().create(spec, sweep, environment.describe(), engine().owner)
-    _submitted.add(run)
-    engine().submit(run, spec)
+    """Start a run; returns its id. Each browser session has its fair share of the machine."""
+    context = get_script_run_ctx()
+    run = store().create(spec, sweep, environment.describe(), owner=engine().owner)
+    engine().submit(run, spec, session=context.session_id if context else "")
     return run
 
 
 def is_ours(run: int) -> bool:
-    """Whether this server started the run, so that it can be cancelled here."""
-    return run in _submitted
+    """Whether this server carries the run out, so that it can be cancelled here."""
+    return store().unfinished().get(run) == engine().owner
 
 
 def allows_code() -> bool:

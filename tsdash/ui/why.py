@@ -7,8 +7,8 @@ import ast
 import streamlit as st
 
 from tsdash import findings, formats
+from tsdash.records import Record
 from tsdash.spec import Cause, ErrorFacts, Export, Side
-from tsdash.store import Record
 from tsdash.ui.html import Mark, code_view, diff_view
 from tsdash.ui.page import as_markdown, grid, section
 from tsdash.ui.results import Selection
@@ -26,18 +26,20 @@ def why(record: Record, selection: Selection) -> None:
     section("Why?", findings.why(causes, selection.judgement.outcome, selection.judgement.detail), anchor="why")
     marks = source_marks(record, causes if failing else (), export, _error(selection) if failing else None)
     source = record.spec.model
-    cells = grid(2, min_column_width=460)
-    with cells.cell():
-        if marks or source.kind != "torchvision":
+    if failing or marks:
+        cells = grid(2, min_column_width=460)
+        with cells.cell():
             st.html(code_view(source.text, title=source.filename, marks=marks))
-        else:
-            st.caption(f"{as_markdown(source.name)} is torchvision's own code, and nothing in it is to blame.")
-    with cells.cell():
-        if failing:
-            _causes(causes[:MOST_CAUSES])
-            _structure(selection)
-            _ended(selection)
+        with cells.cell():
+            if failing:
+                _causes(causes[:MOST_CAUSES])
+                _structure(selection)
+                _ended(selection)
+            _warnings(export, source.filename)
+    else:
         _warnings(export, source.filename)
+        with st.expander(source.filename):
+            st.html(code_view(source.text, title=source.filename))
     if export and export.code:
         with st.expander(f"The code that {selection.mode} kept"):
             st.code(export.code, language="python", height=CODE_HEIGHT_PX)
