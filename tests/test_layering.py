@@ -37,7 +37,7 @@ complaints         | spec tracebacks                                            
 exporters          | spec tracebacks inputs complaints (mutation)                       | (torch)
 plan               | spec errors models transforms inputs exporters                     |
 tensorfile         |                                                                    | torch
-state              |                                                                    | torch
+state              |                                                                    | torch numpy
 nodes              |                                                                    | torch numpy
 tree               | spec nodes                                                         | torch
 decades            |                                                                    | numpy
@@ -62,7 +62,7 @@ worker             | spec errors (author clean)                                 
 store              | spec errors                                                        |
 verdicts           | spec stats judge store                                             |
 archive            | spec errors store                                                  |
-engine             | spec errors models exporters judge store verdicts                  | psutil
+engine             | spec errors tracebacks models exporters judge store verdicts       | psutil
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
 tables             | spec plan stats judge store findings                               | numpy pandas
