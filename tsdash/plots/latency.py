@@ -23,7 +23,7 @@ Span = tuple[float, float]
 
 MOST_POINTS = 1500  # per trace; beyond that neighbours are drawn as their slowest
 BINS = 60
-TAIL = 0.97  # the rest goes into the last bin
+FAR = 3.0  # interquartile ranges beyond the quartiles: far out, by Tukey, "Exploratory Data Analysis" (1977)
 LOG_FROM = 4.0  # times slower: from there both sides need a log axis to be read
 
 
@@ -65,13 +65,18 @@ def paired_ratio(
         alt += f": median {text}"
     ticks = _even_ticks(bottom, top)
     fig.update_yaxes(range=[bottom, top], tickvals=ticks, ticktext=[f"{t:g}×" for t in ticks], title="speed-up")
-    fig.update_xaxes(range=[0, n + 1], showgrid=False, title="pair, in the order of measuring", tickformat=",d")
+    hidden = int(((ratios < bottom) | (ratios > top)).sum())
+    words = "pair, in the order of measuring" + (f"; {formats.count(hidden)} beyond the axis" if hidden else "")
+    fig.update_xaxes(range=[0, n + 1], showgrid=False, title=words, tickformat=",d")
     return described(fig, f"{alt}.")
 
 
 def _ratio_range(ratios: Floats, must: list[float]) -> Span:
-    """The middle 98 % of the ratios and everything that has to be seen, with air for the words."""
-    low, high = min(*must, float(np.quantile(ratios, 0.01))), max(*must, float(np.quantile(ratios, 0.99)))
+    """All ratios inside Tukey's outer fences and everything that has to be seen, with air for the words."""
+    quarter, three = (float(q) for q in np.quantile(ratios, (0.25, 0.75)))
+    fence = FAR * (three - quarter)
+    inside = ratios[(ratios >= quarter - fence) & (ratios <= three + fence)]
+    low, high = min(*must, float(inside.min())), max(*must, float(inside.max()))
     air = 0.15 * max(high - low, 0.2)
     return max(0.0, low - air), high + air
 
@@ -94,9 +99,9 @@ def latency_histogram(
     medians = dict(medians_s or {})
     unit, scale, log = _time_axis(arms)
     pooled = np.concatenate([_samples(arm) for arm in arms]) / scale
-    last = max(float(np.quantile(_samples(arm), TAIL)) for arm in arms) / scale
     first = float(pooled.min())
-    last = max(last, first * 1.02)
+    last = max(max(_tail(_samples(arm)) for arm in arms) / scale, first * 1.02)
+    slowest = formats.share(int((pooled > last).sum()), pooled.size)
     edges = np.geomspace(first, last, BINS) if log else np.linspace(first, last, BINS)
     fig = canvas(dark, title, barmode="overlay", bargap=0)
     for lane, arm in enumerate(arms):
@@ -115,11 +120,17 @@ def latency_histogram(
         )
         if arm.name in medians:
             _median_line(fig, arm.name, medians[arm.name], scale, lane, dark, log=log, span=(first, last))
-    words = f"{unit} a call, the slowest 3 % in the last bin"
+    words = f"{unit} a call" + (f", the slowest {slowest} in the last bin" if (pooled > last).any() else "")
     fig.update_xaxes(title=words, showgrid=False, **_time_ticks(first, last, log))
     fig.update_yaxes(title="calls")
     named = [f"{name} {formats.duration(value)}" for name, value in medians.items() if name in (EAGER, mode)]
     return described(fig, f"Overlaid histograms of call times. Medians: {formats.joined(named) or formats.ABSENT}.")
+
+
+def _tail(samples: Floats) -> float:
+    """Where the last bin begins: at Tukey's outer fence, or at the slowest call if that is nearer."""
+    quarter, three = np.quantile(samples, (0.25, 0.75))
+    return float(min(samples.max(), three + FAR * (three - quarter)))
 
 
 def _median_line(
