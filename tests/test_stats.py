@@ -17,7 +17,7 @@ from tsdash.spec import CONTROL, EAGER, Arm, Case, Latency
 times = st.floats(min_value=1e-7, max_value=10.0, allow_nan=False)
 some_times = st.lists(times, min_size=1, max_size=60)
 paired_times = st.lists(st.tuples(times, times), min_size=1, max_size=60)
-any_machine = settings(max_examples=60, deadline=None)  # a deadline would time the machine, not the code
+briefly = settings(max_examples=60)
 BASE = Case(id="base", dims={})
 
 
@@ -76,7 +76,7 @@ class TestPercentile:
         with pytest.raises(ValueError, match=r"0\.99"):
             stats.percentile([1.0] * 400, q)
 
-    @any_machine
+    @briefly
     @given(st.lists(times, min_size=29, max_size=80))
     def test_it_is_a_sample_with_the_share_at_or_below_it(self, samples: list[float]) -> None:
         """At least 90 % of the samples are at most p90, and fewer than 90 % are below it."""
@@ -107,7 +107,7 @@ class TestQuantileInterval:
         assert stats.quantile_interval(samples[:-1], 0.99) is None
         assert stats.quantile_interval(samples, 0.99).high == 368.0
 
-    @any_machine
+    @briefly
     @given(st.lists(times, min_size=6, max_size=60))
     def test_it_contains_the_sample_median(self, samples: list[float]) -> None:
         """The interval lies around the estimate, whatever the samples."""
@@ -156,14 +156,14 @@ class TestPairedRatio:
             max(gap) < 0.02
         )  # Kolmogorov–Smirnov at 1 % for 20,000 and 10,000 draws: 1.63·√(1/20000 + 1/10000) = 0.02
 
-    @any_machine
+    @briefly
     @given(paired_times, st.integers(min_value=0, max_value=99))
     def test_the_order_of_the_rounds_does_not_matter(self, pairs: list[tuple[float, float]], seed: int) -> None:
         """Shuffling the rounds changes neither the estimate nor the interval."""
         shuffled = random.Random(seed).sample(pairs, len(pairs))
         assert stats.paired_ratio(*zip(*pairs, strict=True)) == stats.paired_ratio(*zip(*shuffled, strict=True))
 
-    @any_machine
+    @briefly
     @given(paired_times, st.sampled_from([0.25, 2.0, 8.0]))
     def test_twice_the_time_is_twice_the_ratio(self, pairs: list[tuple[float, float]], factor: float) -> None:
         """Scaling one arm scales the estimate and both ends; powers of two do so exactly."""
@@ -171,7 +171,7 @@ class TestPairedRatio:
         once, scaled = stats.paired_ratio(slow, fast), stats.paired_ratio([factor * t for t in slow], fast)
         assert (scaled.value, scaled.low, scaled.high) == (factor * once.value, factor * once.low, factor * once.high)
 
-    @any_machine
+    @briefly
     @given(paired_times)
     def test_the_interval_contains_the_median(self, pairs: list[tuple[float, float]]) -> None:
         """The estimate lies between the ends, and the ends between the extreme ratios."""
@@ -206,7 +206,7 @@ class TestSpeedup:
         assert not found.claimed
 
     def test_less_than_one_per_cent_is_never_claimed(self) -> None:
-        """Half a per cent is within what memory placement does to two builds of one model, however exact the samples."""
+        """Half a per cent is what memory placement does to two builds of one model, however exact the samples."""
         found = stats.speedup(arm(EAGER, [1.005] * 10), arm("trace", [1.0] * 10), arm(CONTROL, [1.005] * 10))
         assert not found.claimed
 
@@ -241,7 +241,7 @@ class TestOutliers:
         """A spread of zero does not make every sample an outlier."""
         assert stats.outliers([0.3] * 12).count == 0
 
-    @any_machine
+    @briefly
     @given(some_times, st.sampled_from([0.5, 4.0]))
     def test_their_number_does_not_depend_on_the_unit(self, samples: list[float], factor: float) -> None:
         """Seconds or half seconds: the same samples are outside."""
@@ -276,14 +276,14 @@ class TestSteadyFrom:
         """The machine's clock rate moves by so much without any warm-up."""
         assert stats.steady_from([1.04] * 20 + [1.0] * 20) == 0
 
-    @any_machine
+    @briefly
     @given(some_times)
     def test_the_steady_phase_is_never_empty(self, samples: list[float]) -> None:
         """Either all samples are steady, or at least the last five."""
         begin = stats.steady_from(samples)
         assert begin == 0 or len(samples) - begin >= 5
 
-    @any_machine
+    @briefly
     @given(st.lists(st.floats(min_value=-20, max_value=3), min_size=1, max_size=40))
     def test_the_running_deviations_are_those_of_each_beginning(self, values: list[float]) -> None:
         """The two-heap sum equals Σ|x − median| computed for every prefix from scratch."""
@@ -303,7 +303,7 @@ class TestEcdf:
         assert len(found.values) == 500
         assert (found.values[0], found.values[-1], found.fractions[-1]) == (1.0, 10_000.0, 1.0)
 
-    @any_machine
+    @briefly
     @given(some_times)
     def test_fractions_rise_to_one(self, samples: list[float]) -> None:
         """Values and fractions never fall, and the last fraction is 1."""
@@ -330,7 +330,7 @@ class TestHistogram:
         """No spread, no width: one bin holds all."""
         assert stats.histogram([0.5] * 9).counts == (9,)
 
-    @any_machine
+    @briefly
     @given(some_times)
     def test_no_sample_is_lost(self, samples: list[float]) -> None:
         """Bins, below and above add up to all samples, in no more bins than allowed."""

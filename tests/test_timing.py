@@ -1,4 +1,5 @@
-"""Measuring: what is called, in which order, what is kept and what is restored. No test depends on how fast anything is."""
+"""Measuring: what is called, in which order, what is kept and what is restored. No test depends on how fast anything
+is."""
 
 from __future__ import annotations
 
@@ -82,11 +83,11 @@ class TestRounds:
         assert play()[0].wall_s == 1e-9
 
     def test_a_primed_round_calls_each_arm_before_its_sample(self) -> None:
-        """The untimed call goes to the same arm, directly before the timed one."""
+        """The untimed calls go to the same arm, directly before the timed one."""
         journal: list[str] = []
         play = timing.rounds(calls_of("ab", journal), clock=ticking(1.0), clock_s=0.0, seed=0)
-        play(prime=True)
-        assert "".join(journal) in ("aabb", "bbaa")
+        play(prime=2)
+        assert "".join(journal) in ("aaabbb", "bbbaaa")
 
 
 class TestClocks:
@@ -97,7 +98,7 @@ class TestClocks:
         assert journal == ["a"] * 5
 
     def test_the_accelerator_is_waited_for_before_and_after(self) -> None:
-        """Queued work of others ends before the clock starts, the call's own before it stops; events enclose the call alone."""
+        """Queued work ends before the clock starts, the call's own before it stops; events enclose the call."""
         journal: list[str] = []
 
         class Event:
@@ -116,6 +117,11 @@ class TestClocks:
     def test_short_calls_are_batched_to_ten_microseconds(self, fastest_s: float, calls: int) -> None:
         """The batch is the smallest that lasts 10 µs."""
         assert timing.calls_per_sample(fastest_s) == calls
+
+    @pytest.mark.parametrize(("slowest_s", "calls"), [(20e-6, 2), (9e-3, 2), (10e-3, 1), (0.1, 0), (5.0, 0)])
+    def test_long_calls_need_no_priming(self, slowest_s: float, calls: int) -> None:
+        """Two untimed calls below 10 ms, one below 100 ms, none from there on."""
+        assert timing.priming_calls(slowest_s) == calls
 
     def test_reading_the_clock_costs_something(self) -> None:
         """Its cost is positive, and far below what is measured with it."""
@@ -139,10 +145,10 @@ class TestMeasure:
         assert self.measure([]).calls_per_sample > 1
 
     def test_all_calls_are_accounted_for(self) -> None:
-        """Warm-up calls, and in each round one untimed call and a batch: no arm is called otherwise."""
+        """Warm-up calls, and in each round two untimed calls and a batch: no arm is called otherwise."""
         journal: list[str] = []
         found = self.measure(journal)
-        each = len(found.arms[0].warmup_s) + 20 * (1 + found.calls_per_sample)
+        each = len(found.arms[0].warmup_s) + 20 * (2 + found.calls_per_sample)
         assert Counter(journal) == {"a": each, "b": each, "c": each}
 
     def test_the_first_call_is_the_first_warmup_sample(self) -> None:
@@ -271,6 +277,13 @@ class TestTwin:
         assert twin is model
         assert "weights.pt is gone" in note
 
+    def test_a_build_in_another_dtype_is_refused(self) -> None:
+        """A float32 build would take a float16 state without a word, and time something else."""
+        model = self.build().to(torch.float16)
+        twin, note = timing.twin_of(model, self.build)
+        assert twin is model
+        assert "torch.float16" in note
+
     def test_a_build_of_another_shape_is_refused(self) -> None:
         """A twin whose state does not fit is not measured in place of the model."""
         model = self.build()
@@ -293,13 +306,18 @@ class TestAlternate:
 class TestMachine:
     def test_the_stolen_share_is_the_eighth_of_the_passed_ticks(self) -> None:
         """Of 100 ticks that passed, 5 were stolen."""
-        before = timing.Machine(load_average=1.0, switches=0, ticks=(10, 0, 5, 80, 0, 0, 0, 2), frequency_mhz=None)
-        after = timing.Machine(load_average=1.0, switches=0, ticks=(60, 0, 10, 120, 0, 0, 0, 7), frequency_mhz=None)
+        before = timing.Machine(
+            cpus=2, load_average=1.0, switches=0, ticks=(10, 0, 5, 80, 0, 0, 0, 2), frequency_mhz=None
+        )
+        after = timing.Machine(
+            cpus=2, load_average=1.0, switches=0, ticks=(60, 0, 10, 120, 0, 0, 0, 7), frequency_mhz=None
+        )
         assert after.stolen_share_since(before) == 0.05
 
     def test_an_unknown_share_is_none(self) -> None:
         """Where the system keeps no such count, or no tick has passed, nothing is claimed."""
-        silent = timing.Machine(load_average=None, switches=0, ticks=(), frequency_mhz=None)
+        silent = timing.Machine(cpus=2, load_average=None, switches=0, ticks=(), frequency_mhz=None)
         assert silent.stolen_share_since(silent) is None
-        still = timing.Machine(load_average=None, switches=0, ticks=(1,) * 8, frequency_mhz=None)
+        assert silent.frequency_since(silent) is None
+        still = timing.Machine(cpus=2, load_average=None, switches=0, ticks=(1,) * 8, frequency_mhz=None)
         assert still.stolen_share_since(still) is None

@@ -1,7 +1,8 @@
 """Latency samples to numbers: medians, intervals, percentiles, speed-ups, outliers, phases, break-even.
 
-Every number is derived from the raw samples and can be derived again. Latencies are cut off on the left and long on the right,
-so nothing here assumes a normal distribution. Times are seconds; a ratio is eager / exported, above 1 where the export is faster.
+Every number is derived from the raw samples and can be derived again. Latencies are cut off on the left and long on the
+right, so nothing here assumes a normal distribution. Times are seconds; a ratio is eager / exported, above 1 where the
+export is faster.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Samples = Sequence[float] | Floats
 
 CONFIDENCE = 0.95  # of every interval
 MEDIAN_SAMPLES = 6  # the fewest that give the median a 95 % interval: 1 − 2·0.5ⁿ ≥ 0.95
-SMALLEST_CLAIM = 0.01  # builds of one model differ by up to 0.6 % through where their memory lies; see `speedup`
+SMALLEST_CLAIM = 0.01  # builds of one model differ by 0.2 %, at times 0.8 %, in where their memory lies; see `speedup`
 BOOTSTRAP_DRAWS = 10_000
 TUKEY_FENCE = 1.5  # interquartile ranges beyond the quartiles: an outlier
 TUKEY_FAR = 3.0  # … far out
@@ -74,7 +75,7 @@ class Outliers:
 
 @dataclass(frozen=True, kw_only=True)
 class Bins:
-    """A histogram that ends where samples are far out; those are counted in `below` and `above`, so that none is lost."""
+    """A histogram that ends where samples are far out; those are in `below` and `above`, so that none is lost."""
 
     edges: tuple[float, ...]  # one more than counts
     counts: tuple[int, ...]
@@ -98,9 +99,9 @@ def median(samples: Samples) -> float:
 def samples_needed(q: float, confidence: float = CONFIDENCE) -> int:
     """How many samples it takes to know the q-quantile: 29 for p90, 59 for p95, 299 for p99.
 
-    The largest of n samples reaches the quantile with probability 1 − qⁿ (below the median, the smallest with 1 − (1 − q)ⁿ);
-    n is the first for which that is at least `confidence`. Source: S. S. Wilks, "Determination of sample sizes for setting
-    tolerance limits", Annals of Mathematical Statistics 12 (1941).
+    The largest of n samples reaches the quantile with probability 1 − qⁿ (below the median, the smallest with 1 − (1 −
+    q)ⁿ); n is the first for which that is at least `confidence`. Source: S. S. Wilks, "Determination of sample sizes
+    for setting tolerance limits", Annals of Mathematical Statistics 12 (1941).
     """
     if not 0 < q < 1:
         raise ValueError(f"A quantile lies between 0 and 1, not at {q}. Write 0.99 for p99.")
@@ -110,8 +111,8 @@ def samples_needed(q: float, confidence: float = CONFIDENCE) -> int:
 def percentile(samples: Samples, q: float) -> float | None:
     """The q-quantile as the ⌈n·q⌉-th smallest sample; None where there are too few samples to know it.
 
-    It is a sample that did occur, never a value between two modes. Source: definition 1 of Hyndman and Fan, "Sample quantiles
-    in statistical packages", The American Statistician 50 (1996).
+    It is a sample that did occur, never a value between two modes. Source: definition 1 of Hyndman and Fan, "Sample
+    quantiles in statistical packages", The American Statistician 50 (1996).
     """
     if len(samples) < samples_needed(q):
         return None
@@ -122,8 +123,8 @@ def percentile(samples: Samples, q: float) -> float | None:
 def quantile_interval(samples: Samples, q: float) -> Estimate | None:
     """The q-quantile between two order statistics that hold it at 95 % confidence; None where n is too small for both.
 
-    How many samples lie below the quantile is binomial(n, q), whatever the distribution; each side gives away half of the
-    5 %. Source: David and Nagaraja, "Order Statistics", 3rd ed. (2003), section 7.1.
+    How many samples lie below the quantile is binomial(n, q), whatever the distribution; each side gives away half of
+    the 5 %. Source: David and Nagaraja, "Order Statistics", 3rd ed. (2003), section 7.1.
     """
     ranks = _interval_ranks(len(samples), q)
     if ranks is None:
@@ -141,8 +142,8 @@ def median_interval(samples: Samples) -> Estimate | None:
 def paired_ratio(expected: Samples, actual: Samples, *, seed: int = 0) -> Estimate:
     """The median over all rounds of expectedᵢ / actualᵢ, with its percentile bootstrap interval.
 
-    Both samples of a pair were taken in one round, so what slows a whole round (another program, a lower clock rate) cancels.
-    Source of the interval: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
+    Both samples of a pair were taken in one round, so what slows a whole round (another program, a lower clock rate)
+    cancels. Source of the interval: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
     """
     slower, faster = _given(expected), _given(actual)
     if slower.shape != faster.shape:
@@ -157,10 +158,10 @@ def paired_ratio(expected: Samples, actual: Samples, *, seed: int = 0) -> Estima
 def speedup(eager: Arm, exported: Arm, control: Arm, *, seed: int = 0) -> Speedup:
     """How many times faster `exported` is than `eager`, claimed only where the A/A control cannot explain it.
 
-    `control` is eager once more. Its interval, taken to either side of 1, is what measuring can get wrong; a difference is
-    claimed where its own interval lies wholly beyond that and beyond 1 %, and where there are samples enough for an interval.
-    The 1 % is for what repeating within one process cannot show, above all where memory lies: Mytkowicz et al., "Producing
-    wrong data without doing anything obviously wrong!", ASPLOS (2009).
+    `control` is eager once more. Its interval, taken to either side of 1, is what measuring can get wrong; a difference
+    is claimed where its own interval lies wholly beyond that and beyond 1 %, and where there are samples enough for an
+    interval. The 1 % is for what repeating within one process cannot show, above all where memory lies: Mytkowicz et
+    al., "Producing wrong data without doing anything obviously wrong!", ASPLOS (2009).
     """
     ratio = paired_ratio(eager.samples_s, exported.samples_s, seed=seed)
     itself = paired_ratio(eager.samples_s, control.samples_s, seed=seed)
@@ -201,11 +202,11 @@ def outliers(samples: Samples, fence: float = TUKEY_FENCE) -> Outliers:
 def steady_from(samples: Samples) -> int:
     """The index at which the last phase of constant speed begins; 0 where all calls are one phase.
 
-    The logarithms of the times are split where two medians explain them best (least absolute deviation, so that a slow call
-    alone is no phase unless it comes first), and the right part again, until a split gains less than its two parameters
-    cost by Schwarz's criterion or changes the speed by less than 5 %. Sources: binary segmentation, Scott and Knott,
-    Biometrics 30 (1974); Yao, "Estimating the number of change-points via Schwarz' criterion" (1988); change-points for
-    warm-up, Barrett et al., "Virtual machine warmup blows hot and cold", OOPSLA (2017).
+    The logarithms of the times are split where two medians explain them best (least absolute deviation, so that a slow
+    call alone is no phase unless it comes first), and the right part again, until a split gains less than its two
+    parameters cost by Schwarz's criterion or changes the speed by less than 5 %. Sources: binary segmentation, Scott
+    and Knott, Biometrics 30 (1974); Yao, "Estimating the number of change-points via Schwarz' criterion" (1988);
+    change-points for warm-up, Barrett et al., "Virtual machine warmup blows hot and cold", OOPSLA (2017).
     """
     speeds = np.log(_given(samples))
     begin = 0
@@ -215,7 +216,7 @@ def steady_from(samples: Samples) -> int:
 
 
 def ecdf(samples: Samples, points: int = ECDF_POINTS) -> Ecdf:
-    """The share of calls that are done after a given time, at no more than `points` order statistics, both ends included."""
+    """The share of calls done after a given time, at no more than `points` order statistics, both ends among them."""
     ordered = np.sort(_given(samples))
     n = len(ordered)
     kept = np.unique(np.linspace(0, n - 1, min(n, points)).round().astype(int))
@@ -247,9 +248,9 @@ def break_even_calls(*, export_s: float, load_s: float, eager_s: float, exported
 def disturbances(latency: Latency) -> tuple[str, ...]:
     """What the machine did that makes the samples doubtful, one sentence each; empty where the run was quiet.
 
-    A run is disturbed where eager differs from itself by more than 2 %, the kernel interrupted more than 10 % of the rounds,
-    more than 10 % of eager's samples are far out by Tukey's outer fences, the hypervisor took more than 1 % of the time,
-    more programs wanted to run than there are processors, or the clock rate moved by more than 10 %.
+    A run is disturbed where eager differs from itself by more than 2 %, the kernel interrupted more than 10 % of the
+    rounds, more than 10 % of eager's samples are far out by Tukey's outer fences, the hypervisor took more than 1 % of
+    the time, more programs wanted to run than there are processors, or the clock rate moved by more than 10 %.
     """
     arms = {arm.name: arm.samples_s for arm in latency.arms}
     eager, control = arms[EAGER], arms.get(CONTROL)
@@ -299,9 +300,9 @@ def _interval_ranks(n: int, q: float) -> tuple[int, int] | None:
 def _bootstrap_medians(ordered: Floats, seed: int) -> Floats:
     """The medians of 10,000 resamples of the `ordered` values, without drawing the resamples.
 
-    A resample picks ⌈n·U⌉-th values for n uniform U, so its middle value sits at the middle one of n uniforms, and the r-th
-    smallest of those is Beta(r, n − r + 1); the next above it fills the rest by Beta(1, n − r). Same distribution, 1 / n of the
-    work. Source: David and Nagaraja, "Order Statistics", 3rd ed. (2003), sections 2.1 and 2.5.
+    A resample picks ⌈n·U⌉-th values for n uniform U, so its middle value sits at the middle one of n uniforms, and the
+    r-th smallest of those is Beta(r, n − r + 1); the next above it fills the rest by Beta(1, n − r). Same distribution,
+    1 / n of the work. Source: David and Nagaraja, "Order Statistics", 3rd ed. (2003), sections 2.1 and 2.5.
     """
     rng = np.random.default_rng(seed)
     n = len(ordered)
@@ -315,7 +316,7 @@ def _bootstrap_medians(ordered: Floats, seed: int) -> Floats:
 
 
 def _change_point(speeds: Floats) -> int | None:
-    """Where to split log times into two phases, the second of five calls or more; None where one phase explains them."""
+    """Where to split log times into two phases, the second of five calls or more; None where one explains them."""
     n = len(speeds)
     if n <= STEADY_SAMPLES:
         return None
