@@ -168,6 +168,10 @@ class Store:
     def doing(self, run: int, mode: str, case: str) -> None:
         self._update(run, "doing = ?", f"{mode} {case}")
 
+    def note_environment(self, run: int, facts: dict[str, Any]) -> None:
+        """Add to the run's environment what is known only once it runs."""
+        self._update(run, "environment = json_patch(environment, ?)", _text(facts))
+
     def describe(self, run: int, description: Description) -> None:
         self._update(run, "description = ?", _text(description))
 
@@ -197,18 +201,24 @@ class Store:
         with self.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO causes VALUES (?, ?, ?)", (run, mode, _text(causes)))
 
-    def load(self, run: int) -> Record:
-        """Raises OptionError for a run that does not exist."""
+    def load(self, run: int, known: Record | None = None) -> Record:
+        """The run as it is now. What an earlier record, `known`, holds is not read again: results never change.
+
+        Raises OptionError for a run that does not exist.
+        """
         connection = self.connection()
         row = connection.execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone()
         if row is None:
             raise self._missing(run)
-        spec = from_json(RunSpec, json.loads(row["spec"]))
+        spec = from_json(RunSpec, json.loads(row["spec"])) if known is None else known.spec
         order = {(mode, case.id): i for i, (mode, case) in enumerate((m, c) for m in spec.modes for c in spec.cases)}
-        results = [
-            from_json(CaseResult, json.loads(facts))
-            for (facts,) in connection.execute("SELECT facts FROM cases WHERE run = ?", (run,))
-        ]
+        results = {(result.mode, result.case.id): result for result in (known.results if known else ())}
+        for mode, case, rowid in connection.execute(
+            "SELECT mode, id, rowid FROM cases WHERE run = ?", (run,)
+        ).fetchall():
+            if (mode, case) not in results:
+                facts = connection.execute("SELECT facts FROM cases WHERE rowid = ?", (rowid,)).fetchone()[0]
+                results[mode, case] = from_json(CaseResult, json.loads(facts))
         mode, _, case = row["doing"].partition(" ")
         exports = {
             m: from_json(Export, json.loads(facts))
@@ -231,7 +241,7 @@ class Store:
             began_at=row["began_at"],
             ended_at=row["ended_at"],
             exports=exports,
-            results=tuple(sorted(results, key=lambda result: order.get((result.mode, result.case.id), len(order)))),
+            results=tuple(results[key] for key in sorted(results, key=lambda key: order.get(key, len(order)))),
             latencies=tuple(
                 from_json(Latency, json.loads(facts))
                 for (facts,) in connection.execute("SELECT facts FROM latencies WHERE run = ?", (run,))

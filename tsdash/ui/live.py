@@ -100,7 +100,7 @@ def _progress(loaded: service.Loaded, dark: bool) -> None:
     if not service.is_ours(record.id):
         st.caption("Another process runs this. If that has ended, start it again with Run.")
     section("So far", findings.so_far(loaded.cells))
-    figure(outcome_grid(loaded.table, dark, current=record.doing), key="grid-live")
+    figure(service.grid(loaded, dark, current=record.doing), key="grid-live")
     st.html(outcome_legend())
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from tsdash import findings, formats, plan, report
-from tsdash.plots import outcome_grid
 from tsdash.records import Record
 from tsdash.spec import GIVEN, VERDICTS, Case, CaseResult, Judgement, OutputFacts
 from tsdash.tokens import OUTCOMES
+from tsdash.ui import service
 from tsdash.ui.html import VerdictRow, outcome_legend, verdict_table
 from tsdash.ui.page import as_markdown, figure, section
 from tsdash.ui.service import Loaded
@@ -68,8 +68,7 @@ def grid(loaded: Loaded, selection: Selection, dark: bool) -> None:
     """Every mode on every case; a click selects."""
     section("When does it not?", findings.where_it_fails(loaded.cells))
     chosen = (selection.mode, selection.case.id)
-    fig = outcome_grid(loaded.table, dark, selected=chosen)
-    figure(fig, key="grid", on_select=_clicked, selection_mode="points")
+    figure(service.grid(loaded, dark, selected=chosen), key="grid", on_select=_clicked, selection_mode="points")
     st.html(outcome_legend(_present(loaded)))
 
 

@@ -6,6 +6,7 @@ import functools
 import ipaddress
 import statistics
 import threading
+import time
 from dataclasses import dataclass
 
 import pandas as pd
@@ -14,16 +15,21 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tsdash import environment, findings, stats, tables, verdicts
 from tsdash.engine.core import Engine
+from tsdash.plots import Figure, outcome_grid
 from tsdash.records import Record
 from tsdash.spec import Latency, RunSpec, Verdict, to_json
 from tsdash.store import Store
 
 KEPT_RUNS = 16
+REFRESH_S = 0.3  # a run that changes is read and judged again no more often, however many look at it
 FIRST_GUESS_S = 0.15  # a case of a model that nobody has run yet
 LEAST_S = 2.0  # loading and exporting take that long whatever follows
 LATENCY_S = 3.0  # for each contender
 
+Cell = tuple[str, str]  # mode, case
 _ONE_AT_A_TIME = threading.Lock()
+_LOADING = threading.Lock()
+_loaded: dict[int, tuple[float, tuple[object, ...], Loaded]] = {}  # when, of which progress; the latest asked for last
 
 
 @functools.cache
@@ -93,13 +99,27 @@ class Loaded:
 
 
 def load(run: int) -> Loaded:
-    """The run as it is now. Raises OptionError for a run that does not exist."""
-    return _load(str(store().folder), run, *store().progress(run))
+    """The run as it is now, shared by all sessions; while it runs, as it was at most REFRESH_S ago.
+
+    Raises OptionError for a run that does not exist.
+    """
+    state, done, doing = store().progress(run)
+    version = (str(store().folder), state, done, doing)
+    with _LOADING:
+        at, earlier, loaded = _loaded.pop(run, (0.0, (), None))
+        if loaded is None or earlier[:1] != version[:1]:
+            at, loaded = time.monotonic(), _derived(store().load(run))
+        elif earlier != version and not (state == "running" and time.monotonic() < at + REFRESH_S):
+            at, loaded = time.monotonic(), _derived(store().load(run, loaded.record))
+        else:
+            version = earlier
+        _loaded[run] = (at, version, loaded)
+        while len(_loaded) > KEPT_RUNS:
+            _loaded.pop(next(iter(_loaded)))
+        return loaded
 
 
-@st.cache_resource(max_entries=KEPT_RUNS, show_spinner=False)
-def _load(folder: str, run: int, state: str, done: int, doing: str) -> Loaded:
-    record = store().load(run)
+def _derived(record: Record) -> Loaded:
     found = verdicts.verdicts(record)
     speed_ups = {}
     for latency in record.latencies[:1]:
@@ -113,6 +133,19 @@ def _load(folder: str, run: int, state: str, done: int, doing: str) -> Loaded:
         recommended=verdicts.recommendation(record, found)["mode"],
         speed_ups=speed_ups,
     )
+
+
+def grid(loaded: Loaded, dark: bool, *, selected: Cell | None = None, current: Cell | None = None) -> Figure:
+    """The grid of outcomes, drawn once for all sessions that look at the same."""
+    record = loaded.record
+    return _grid(
+        f"{store().folder} {record.id} {record.state} {len(record.results)}", dark, selected, current, loaded.table
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _grid(version: str, dark: bool, selected: Cell | None, current: Cell | None, _table: pd.DataFrame) -> Figure:
+    return outcome_grid(_table, dark, selected=selected, current=current)
 
 
 def expected_s(model: str, n_cases: int, n_modes: int, *, latency: bool) -> float:
