@@ -22,6 +22,7 @@ from tsdash.store import Store
 
 KEPT_RUNS = 16
 REFRESH_S = 0.3  # a run that changes is read and judged again no more often, however many look at it
+MANY_CELLS, SLOW_REFRESH_S = 1000, 2.0  # above that reading and drawing take a while themselves
 FIRST_GUESS_S = 0.15  # a case of a model that nobody has run yet
 LEAST_S = 2.0  # loading and exporting take that long whatever follows
 LATENCY_S = 3.0  # for each contender
@@ -109,7 +110,7 @@ def load(run: int) -> Loaded:
         at, earlier, loaded = _loaded.pop(run, (0.0, (), None))
         if loaded is None or earlier[:1] != version[:1]:
             at, loaded = time.monotonic(), _derived(store().load(run))
-        elif earlier != version and not (state == "running" and time.monotonic() < at + REFRESH_S):
+        elif earlier != version and not (state == "running" and time.monotonic() < at + _refresh_s(loaded)):
             at, loaded = time.monotonic(), _derived(store().load(run, loaded.record))
         else:
             version = earlier
@@ -117,6 +118,10 @@ def load(run: int) -> Loaded:
         while len(_loaded) > KEPT_RUNS:
             _loaded.pop(next(iter(_loaded)))
         return loaded
+
+
+def _refresh_s(loaded: Loaded) -> float:
+    return REFRESH_S if len(loaded.cells) <= MANY_CELLS else SLOW_REFRESH_S
 
 
 def _derived(record: Record) -> Loaded:
