@@ -45,37 +45,39 @@ chunks             |                                                            
 argmax             |                                                                    | numpy
 bits               | chunks                                                             | torch numpy
 norms              | chunks                                                             | torch numpy
-compare            | spec decades chunks argmax bits norms                              | torch numpy
+totals             | spec decades chunks argmax bits norms                              | torch numpy
+compare            | spec decades chunks argmax bits norms totals                       | torch numpy
 elements           | spec decades (chunks)                                              | numpy (torch)
 stats              | spec                                                               | numpy
 timing             | spec stats                                                         | torch
-calling            | spec seeds inputs                                                  | torch numpy
+calling            | spec seeds inputs tensorfile                                       | torch
 judge              | spec formats stats                                                 |
 diagnose.catalogue | spec                                                               |
 diagnose           | spec errors tracebacks models.loading inputs exporters plan nodes  | torch numpy
                    | tree compare calling diagnose.catalogue                            |
-author             | spec tracebacks seeds models.loading inputs exporters tensorfile   | torch
-                   | state tree timing calling (diagnose)                               |
+author             | spec errors tracebacks seeds models.loading inputs exporters       | torch
+                   | tensorfile state tree timing calling (diagnose)                    |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
                    | calling                                                            |
 worker             | spec errors (author clean)                                         | (torch)
-store              | spec errors                                                        |
-verdicts           | spec stats judge store                                             |
+records            | spec                                                               |
+store              | spec errors records                                                |
+verdicts           | spec stats judge records                                           |
 archive            | spec errors store                                                  |
 engine             | spec errors tracebacks models exporters judge store verdicts       | psutil
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
-tables             | spec plan stats judge store findings                               | numpy pandas
+tables             | spec plan stats judge records findings                             | numpy pandas
 plots              | spec formats tokens                                                | numpy pandas plotly
-report             | spec formats tokens stats judge store verdicts findings tables     | numpy pandas plotly
+report             | spec formats tokens stats judge records verdicts findings tables   | numpy pandas plotly
                    | plots                                                              |
 cli                | spec errors formats tokens environment models transforms inputs    |
-                   | exporters plan stats judge diagnose.catalogue store                |
+                   | exporters plan stats judge diagnose.catalogue records store        |
                    | verdicts archive engine findings tables plots report               |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
-                   | exporters plan elements stats judge diagnose.catalogue store       |
-                   | verdicts archive engine findings tables plots report               |
+                   | exporters plan elements stats judge diagnose.catalogue records     |
+                   | store verdicts archive engine findings tables plots report         |
 """
 SCRIPTS = ("app", "pages")  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them
