@@ -50,7 +50,8 @@ def _subject(suspect: Suspect, log: Log) -> str | None:
 def _reads(suspect: Suspect, log: Log) -> str | None:
     if suspect.decides:
         return None
-    if draws(log.callees.get(suspect.site.number)):
+    called = suspect.site.number if suspect.site.called is None else suspect.site.called
+    if draws(log.callees.get(called)):
         return "rng"
     kinds = {leaf.key[0] for leaf in suspect.trigger.seen.leaves() if isinstance(leaf.key, tuple) and leaf.key}
     for kind, cause in _TORCH_TYPES.items():
@@ -129,11 +130,15 @@ def place(suspect: Suspect, cause: str, lab: Laboratory) -> tuple[str | None, in
 
 
 def _written(suspect: Suspect, lab: Laboratory) -> Site | None:
-    """Where the attribute or global that a suspect reads is changed; the suspect itself where it guards that change."""
-    names = {node.attr if isinstance(node, ast.Attribute) else node.id for part in (suspect, *suspect.parts) for node in ast.walk(part.site.node) if isinstance(node, (ast.Attribute, ast.Name))}
+    """Where the attribute or global that a suspect reads is changed while forward runs; the suspect itself where it guards
+    that change."""
+    run = {(event.site.path, event.site.line) for event in (lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]).events}
+    parts = [node for part in (suspect, *suspect.parts) for node in ast.walk(part.site.node)]
+    names = dict.fromkeys(node.attr if isinstance(node, ast.Attribute) else node.id for node in parts if isinstance(node, (ast.Attribute, ast.Name)))
     for name in names:
         for site in lab.instrumentation.written(suspect.site.path, name):
-            return suspect.site if suspect.decides and guards(suspect.site, site, lab) else site
+            if (site.path, site.line) in run:
+                return suspect.site if suspect.decides and guards(suspect.site, site, lab) else site
     return None
 
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 import torch
 
 from tsdash import calling, exporters, spec
-from tsdash.diagnose import aliasing, calls, dispatch, lost_checks, refusals, remarks, replay, retrace, scripted, states, structures
+from tsdash.diagnose import aliasing, calls, crashes, dispatch, lost_checks, refusals, remarks, replay, retrace, scripted, states, structures
 from tsdash.diagnose.evidence import collect
 from tsdash.diagnose.laboratory import Laboratory, quiet, same_answer, trace
 from tsdash.diagnose.ranking import rank
 from tsdash.diagnose.subject import Subject
 
 # Imported for what they register.
-KINDS = (aliasing, calls, dispatch, lost_checks, refusals, remarks, replay, retrace, scripted, states, structures)
+KINDS = (aliasing, calls, crashes, dispatch, lost_checks, refusals, remarks, replay, retrace, scripted, states, structures)
 
 
 def diagnose(subject: Subject) -> tuple[spec.Cause, ...]:
@@ -25,30 +25,29 @@ def diagnose(subject: Subject) -> tuple[spec.Cause, ...]:
 
 def diagnose_with_notes(subject: Subject) -> tuple[tuple[spec.Cause, ...], list[str]]:
     """The causes, and what went wrong on the way to them."""
+    lab = Laboratory(subject)
     error = subject.export.error
     if error is not None and error.type == "TracingCheckError":
         with contextlib.suppress(Exception):  # what fails here cannot be traced at all, and the error is all there is
-            subject = unchecked(subject)
-    lab = Laboratory(subject)
+            lab = unchecked(lab)
     return rank(collect(lab), lab), lab.notes
 
 
-def unchecked(subject: Subject) -> Subject:
-    """The subject as if torch's own check had not refused the trace: that check is one way to see a failure, and says little
-    about its cause. Its failures are found among a few cases of the kinds that it tries."""
-    lab = Laboratory(subject)
+def unchecked(lab: Laboratory) -> Laboratory:
+    """The laboratory as if torch's own check had not refused the trace: that check is one way to see a failure, and says
+    little about its cause. The failures are found among a few cases of the kinds that it tries."""
+    subject, base = lab.subject, lab.base
     path = subject.folder / f"unchecked{exporters.EXPORTERS[subject.mode].suffix}"
-    args, kwargs = lab.inputs(subject.base)
+    args, kwargs = lab.inputs(base)
     model = lab.model()
     with quiet(), torch.no_grad():
-        calling.seed_all(subject.base.seed)
+        calling.seed_all(base.seed)
         trace(model, args, kwargs).save(str(path))
-    lab = Laboratory(replace(subject, artefact=path))
-    base = subject.base
+    other = Laboratory(replace(subject, artefact=path), lab.state)
     failures = []
     for case in (base, *(replace(base, call=call, varied="call") for call in (2, 3)), replace(base, seed=base.seed + 1, varied="seed"), replace(base, values="negative", varied="values")):
-        expected, actual = lab.eager(case), lab.exported(case)
+        expected, actual = other.eager(case), other.exported(case)
         if actual is not None and expected.returned and not same_answer(actual, expected):
             ended = "returned" if actual.returned else "raised"
             failures.append(spec.CaseResult(case=case, mode=subject.mode, eager=spec.Side(ended="returned"), exported=spec.Side(ended=ended)))
-    return replace(subject, artefact=path, failures=tuple(failures)) if failures else subject
+    return Laboratory(replace(subject, artefact=path, failures=tuple(failures)), lab.state) if failures else lab

@@ -50,14 +50,14 @@ class Result:
 class Laboratory:
     """One failing (model, mode) and the runs made of it."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, state: PythonState | None = None) -> None:
         self.subject = subject
         self.loaded = subject.loaded
         self.base = subject.base
         self.deadline = subject.began + subject.deadline_s
         self.notes: list[str] = []
         self.explained: set[str] = set()  # axes whose failures something strong explains already
-        self._globals = PythonState(self._own_modules())
+        self.state = state or PythonState(self._own_modules())
         self._pristine: torch.nn.Module | None = None
         self._logs: dict[str, tuple[Log, Result]] = {}
         self._exported: dict[str, Result] = {}
@@ -79,15 +79,8 @@ class Laboratory:
 
     def model(self, case: spec.Case | None = None) -> torch.nn.Module:
         """A fresh model in the state that the case asks for."""
-        self._globals.restore()
-        if self._pristine is None:
-            self._pristine = self.loaded.build()
-        try:
-            model = exporters.own_copy(self._pristine)
-            if model is self._pristine:
-                model = self.loaded.build()
-        except Exception:  # the user's classes decide what copying them raises
-            model = self.loaded.build()
+        self.state.restore()
+        model = self._fresh()
         case = case or self.base
         scope, dtype = inputs.parse_dtype(case.dtype)
         if scope == "all" and dtype != spec.GIVEN:
@@ -97,6 +90,17 @@ class Laboratory:
         if case.training is not None:
             model.train(case.training)
         return model
+
+    def _fresh(self) -> torch.nn.Module:
+        """A copy of a model that nobody calls, or another one built where a copy would share functions with it."""
+        if self._pristine is None:
+            self._pristine = self.loaded.build()
+        held = (value for module in self._pristine.modules() for value in vars(module).values())
+        shares = any(isinstance(value, FunctionType) and value.__closure__ for value in held)
+        copied = None if shares else exporters.own_copy(self._pristine)
+        if copied is None:
+            self.__dict__.pop("functions", None)  # building makes new closures
+        return copied or self.loaded.build()
 
     def inputs(self, case: spec.Case) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if self.subject.build_inputs is not None:
@@ -150,11 +154,11 @@ class Laboratory:
 
     def changed_globals(self) -> set[str]:
         """Globals and class attributes of the user's modules that runs since the last fresh model have changed."""
-        return set(self._globals.changed())
+        return set(self.state.changed())
 
     def restore_globals(self, names: list[str]) -> None:
         """Put some globals back to what they were when the diagnosis began."""
-        self._globals.restore(set(names))
+        self.state.restore(set(names))
 
     def recorded(self, case: spec.Case) -> tuple[Log, Result]:
         """Eager at the case with every site of the user's source reporting."""

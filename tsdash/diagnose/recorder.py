@@ -91,6 +91,18 @@ class Recorder:
         self._note(number, occurrence, value)
         return value
 
+    def changed(self, number: int, value: Any) -> None:
+        """What a call left in an object that it was given. A forced list or dict is put back in place."""
+        occurrence = self._next(number)
+        forced = self._forced.get(number)
+        if forced is None or occurrence not in forced.values:
+            self._note(number, occurrence, value)
+        elif isinstance(value, list):
+            value[:] = keep(forced.values[occurrence])
+        elif isinstance(value, (dict, set)):
+            value.clear()
+            value.update(keep(forced.values[occurrence]))
+
     def answer(self, number: int, value: Any) -> Any:
         event = self._note(number, self._next(number), value)
         if event is not None:

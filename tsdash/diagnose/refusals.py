@@ -17,6 +17,8 @@ from tsdash.diagnose.subject import Finding, Strength
 _OUTPUTS = ("at the output of the tracer", "can be output from traced functions", "Tracer cannot infer type of", "inputs or outputs of traced functions")
 _INPUTS = ("cannot be traced. Only Tensors", "can be traced", "example_inputs", "example_kwarg_inputs")
 _ARGUMENTS = ("Expected a default value of type", "on parameter")
+_SIGNATURES = ("variable number of arguments", "keyword-only arguments")
+_UNDEFINED = "undefined Tensor"  # what a default of None becomes where a tensor is expected
 _RETURNS = ("return statement", "Return value", "return type", "returned a value of type", "was annotated as having type")
 
 
@@ -43,11 +45,17 @@ def _traced(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
 
 def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
     result = lab.eager(lab.base)
-    if any(text in error.message for text in _ARGUMENTS):
+    definition = forward_definition(lab)
+    of_forward = error.line is not None and (error.file, error.line) == definition
+    if any(text in error.message for text in _ARGUMENTS) or (of_forward and any(text in error.message for text in _SIGNATURES)):
         return _at(lab, error, "signature", "The compiler refuses an argument of this function.")
+    if _UNDEFINED in error.message and error.line is None:
+        return _signature(lab, error, "An argument without annotation counts as a tensor, and its default None is none.")
+    if any(text in error.message for text in _RETURNS) and error.line is not None:
+        return _at(lab, error, "output_structure", "The function returns different types, and compiled code has one.")
     odd_output = result.returned and not structures.is_plain(result.value)
-    site = structures.output_site(lab) if odd_output or any(text in error.message for text in _RETURNS) else None
-    if site is not None and (error.line in (None, site.line) or any(text in error.message for text in _RETURNS)):
+    site = structures.output_site(lab) if odd_output else None
+    if site is not None and error.line in (None, site.line):
         return _output(lab, error, result.value)
     return _at(lab, error, "unsupported_python", "The compiler of TorchScript refuses this construct.")
 

@@ -33,7 +33,7 @@ def own_replay(lab: Laboratory) -> Iterator[Finding]:
 def library_replay(lab: Laboratory) -> Iterator[Finding]:
     """Replay what is not explained yet with the decisions inside the libraries that the user's lines call."""
     open_groups = [(axis, failures) for axis, failures in values_groups(lab) if axis not in lab.explained]
-    if lab.scripting or not open_groups or not lab.instrument_libraries():
+    if lab.scripting or not open_groups or lab.subject.failures and not lab.in_time(0.8) or not lab.instrument_libraries():
         return
     for axis, failures in open_groups:
         found = list(_replay_axis(lab, axis, failures)) if lab.in_time() else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ from typing import Any
 import torch
 
 from tsdash import calling, plan, spec
+from tsdash.diagnose import isolation
 from tsdash.diagnose.evidence import evidence, values_groups
 from tsdash.diagnose.laboratory import Laboratory, quiet, trace
 from tsdash.diagnose.seen import contents
 from tsdash.diagnose.subject import Finding, Strength
 
 MAX_NODES = 6000
+RETRACE_S = 5.0
+_PLUMBING = ("prim::Constant", "prim::GetAttr", "prim::ListConstruct", "prim::TupleConstruct", "prim::NumToTensor")
 AFTER_LOGS = 10**9  # a graph names where a constant is used, a log where it was made: of two alike the log leads
 _FRAME = re.compile(r"^(.+)\((\d+)\): ", re.MULTILINE)
 _BY_AXIS = {"training": "training_mode", "dtype": "dtype_baked", "device": "device_baked", "layout": "baked_layout", "call": "python_state", "dims": "baked_shape", "values": "baked_constant", "seed": "baked_constant"}
@@ -97,24 +101,24 @@ def _changed(one: list[Operator], other: list[Operator]) -> Iterator[tuple[list[
 
 
 def _operators(lab: Laboratory, case: spec.Case) -> list[Operator]:
-    """The operators of a trace made at the case, in order; empty where it cannot be traced."""
-    try:
-        model = lab.model(case)
-        args, kwargs = lab.inputs(case)
-        with quiet(), torch.set_grad_enabled(case.grad):
-            calling.seed_all(case.seed)
-            for _ in range(case.call - 1):
-                model(*args, **kwargs)
-            graph = trace(model, args, kwargs).inlined_graph
-    except Exception:  # what eager does may not be traceable at this case
-        return []
-    found = []
-    for node in graph.nodes():
-        if len(found) >= MAX_NODES:
-            break
-        if node.kind() not in ("prim::Constant", "prim::GetAttr", "prim::ListConstruct", "prim::TupleConstruct", "prim::NumToTensor"):
-            found.append(_operator(lab, node))
-    return found
+    """The operators of a trace made at the case, in order; empty where it cannot be traced.
+
+    Traced in a child: where an operator raises and the model catches it, the tracer's own state is broken.
+    """
+    return list(isolation.apart(lambda tell: _trace(lab, case, tell), RETRACE_S).items)
+
+
+def _trace(lab: Laboratory, case: spec.Case, tell: isolation.Tell) -> None:
+    model = lab.model(case)
+    args, kwargs = lab.inputs(case)
+    with quiet(), torch.set_grad_enabled(case.grad):
+        calling.seed_all(case.seed)
+        for _ in range(case.call - 1):
+            model(*args, **kwargs)
+        graph = trace(model, args, kwargs).inlined_graph
+    nodes = (node for node in graph.nodes() if node.kind() not in _PLUMBING)
+    for node in itertools.islice(nodes, MAX_NODES):
+        tell(_operator(lab, node))
 
 
 def _operator(lab: Laboratory, node: Any) -> Operator:

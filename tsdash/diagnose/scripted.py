@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from tsdash import plan, spec
-from tsdash.diagnose import twin
+from tsdash.diagnose import isolation, twin
 from tsdash.diagnose.evidence import evidence, values_groups
 from tsdash.diagnose.laboratory import Laboratory, Result, quiet, same_answer
 from tsdash.diagnose.subject import Finding, Strength
@@ -25,7 +25,7 @@ INT64 = 2**63
 _ATTEMPTS = 8  # compilations of a twin, each without the probes that the last one refused
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|inf|nan)")
 _library: Any = None
-_told: list[tuple[int, Any]] = []
+_listener: Callable[[tuple[int, Any]], object] = lambda told: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,8 @@ def _compare(lab: Laboratory, axis: str, case: spec.Case) -> Finding | None:
     if compiled is None:
         return None
     model, told_styles = compiled
-    actual, scripted = _run_scripted(lab, model, case)
+    actual: list[tuple[int, Any]] = []
+    scripted = _run_scripted(lab, model, case, lambda told: actual.append(told) if len(actual) < MAX_TOLD else None)
     if same_answer(scripted, eager):
         lab.notes.append("the scripted twin agrees with eager: probes keep the optimiser from doing what it does without them")
         return None
@@ -104,8 +105,9 @@ def _run_eager(lab: Laboratory, made: Twin, case: spec.Case) -> tuple[list[tuple
 def _styles(made: Twin, told: list[tuple[int, Any]]) -> dict[int, str]:
     """How each probe can tell what it saw in eager: tensors through the operator, plain values in print."""
     styles: dict[int, str] = {}
+    blocks = {probe.number: probe.block for probe in made.probes}
     for number, value in told:
-        style = WATCH if isinstance(value, torch.Tensor) else PRINT if _printable(value) else MARK
+        style = MARK if blocks.get(number) else WATCH if isinstance(value, torch.Tensor) else PRINT if _printable(value) else MARK
         styles[number] = style if styles.get(number, style) == style else MARK
     return styles
 
@@ -130,19 +132,31 @@ def _compile(lab: Laboratory, made: Twin, styles: dict[int, str]) -> tuple[Any, 
     return None
 
 
-def _run_scripted(lab: Laboratory, model: Any, case: spec.Case) -> tuple[list[tuple[int, Any]], Result]:
+def _run_scripted(lab: Laboratory, model: Any, case: spec.Case, listener: Callable[[tuple[int, Any]], object]) -> Result:
     if case.training is not None:
         model.train(case.training)
     scope, dtype = case.dtype.rpartition(":")[::2]
     if not scope and dtype != spec.GIVEN:
         model = model.to(getattr(torch, dtype))
-    with _listening() as told:
-        if case.call > 1:
+    if case.call > 1:
+        with listening(lambda told: None):
             lab.run(model, replace(case, call=case.call - 1))
-            told.clear()
-            return told, lab.run(model, replace(case, call=1), seed=False)
-        result = lab.run(model, case)
-    return told, result
+        with listening(listener):
+            return lab.run(model, replace(case, call=1), seed=False)
+    with listening(listener):
+        return lab.run(model, case)
+
+
+def deadly(lab: Laboratory, case: spec.Case, seconds: float) -> tuple[Parting | None, str]:
+    """Where the scripted twin leaves eager's way, or dies on it, run in a process of its own; and how that ended."""
+    made = twin.make(lab.loaded.source.text)
+    expected, _ = _run_eager(lab, made, case)
+    compiled = _compile(lab, made, _styles(made, expected))
+    if compiled is None:
+        return None, "refused"
+    model, styles = compiled
+    answer = isolation.apart(lambda tell: _run_scripted(lab, model, case, tell), seconds)
+    return part(made, expected, list(answer.items), styles), answer.ended
 
 
 def _load(lab: Laboratory, text: str, name: str) -> Any:
@@ -178,8 +192,7 @@ def _register() -> None:
 
 
 def _hear(number: int, value: Any) -> None:
-    if len(_told) < MAX_TOLD:
-        _told.append((number, None if value is None else value.detach().clone()))
+    _listener((number, None if value is None else value.detach().clone()))
 
 
 class _Ear(io.TextIOBase):
@@ -188,19 +201,21 @@ class _Ear(io.TextIOBase):
     def write(self, text: str) -> int:
         for line in text.split(SAYS)[1:]:
             number, _, rest = line.strip().partition(" ")
-            if number.isdecimal() and len(_told) < MAX_TOLD:
-                _told.append((int(number), rest.strip() if rest else ""))
+            if number.isdecimal():
+                _listener((int(number), rest.strip()))
         return len(text)
 
 
 @contextmanager
-def _listening() -> Iterator[list[tuple[int, Any]]]:
-    _told.clear()
+def listening(listener: Callable[[tuple[int, Any]], object]) -> Iterator[None]:
+    """What scripted probes tell goes to `listener` inside the block."""
+    global _listener
     before, sys.stdout = sys.stdout, _Ear()
+    outer, _listener = _listener, listener
     try:
-        yield _told
+        yield
     finally:
-        sys.stdout = before
+        sys.stdout, _listener = before, outer
 
 
 # comparing what was told

@@ -22,7 +22,7 @@ VALUE, CHOICE, TEST, ITERATION, ROUTE, WRITE, RETURN = "value", "choice", "test"
 DECISIONS = (TEST, ITERATION, ROUTE)
 
 PREFIX = "_tsdash_"
-HOOKS = ("value", "call", "choose", "enter", "test", "operand", "iterate", "mark", "answer")  # the names that instrumented code calls, with PREFIX
+HOOKS = ("value", "changed", "call", "choose", "enter", "test", "operand", "iterate", "mark", "answer")  # the names that instrumented code calls, with PREFIX
 _FRAME_READERS = {"super", "locals", "globals", "vars", "eval", "exec", "dir"}  # never touched as callees
 _BUILTINS = frozenset(dir(builtins))
 
@@ -41,6 +41,7 @@ class Site:
     inside: int | None = None  # the decision whose expression contains this value
     parent: int | None = None  # the value of which this one is a part
     statement: str = ""  # of a decision: "if", "while", "assert", "for", "comprehension", "except", "case", …
+    called: int | None = None  # of what a call left behind: the site of that call
     own: bool = True  # in the user's source; False: in a library that it calls
 
 
@@ -273,6 +274,20 @@ class _Instrumenter(ast.NodeTransformer):
             return node
         return self._assignment(node, [node.target])
 
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | list[ast.stmt]:
+        """A call as a statement is there for what it changes: its local arguments and the object that it belongs to."""
+        call = node.value
+        if not isinstance(call, ast.Call):
+            node.value = self.visit(node.value)
+            return node
+        owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+        names = dict.fromkeys(part.id for part in (*call.args, owner) if isinstance(part, ast.Name) and not self._outer(part.id))
+        code = ast.unparse(call)
+        node.value = reported = self.visit(call)
+        site = self._site(VALUE, call, code, line=call.lineno, called=reported.args[0].value)
+        reports = [self._report("changed", site, ast.copy_location(ast.Name(id=name, ctx=ast.Load()), node)) for name in names if name != "self"]
+        return [node, *(ast.copy_location(ast.Expr(value=report), node) for report in reports)]
+
     def _assignment(self, node: ast.Assign | ast.AugAssign | ast.AnnAssign, targets: list[ast.expr]) -> ast.AST | list[ast.stmt]:
         outlives = any(self._outlives(target) for target in targets)
         site = self._site(WRITE, node, ast.unparse(targets[0]), line=node.lineno) if outlives else None
@@ -412,9 +427,9 @@ class _Instrumenter(ast.NodeTransformer):
         self._inside = outer
         return changed
 
-    def _site(self, kind: str, node: ast.AST, code: str, *, line: int, statement: str = "") -> Site:
+    def _site(self, kind: str, node: ast.AST, code: str, *, line: int, statement: str = "", called: int | None = None) -> Site:
         # The rewriting changes nodes in place, so the site keeps a copy of the node as the user wrote it.
-        site = Site(number=len(self._sites), kind=kind, path=self._path, line=line, code=code, node=copy.deepcopy(node), function=".".join(self._functions), inside=self._inside, parent=self._parent, statement=statement, own=self._own)
+        site = Site(number=len(self._sites), kind=kind, path=self._path, line=line, code=code, node=copy.deepcopy(node), function=".".join(self._functions), inside=self._inside, parent=self._parent, statement=statement, called=called, own=self._own)
         self._sites.append(site)
         return site
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from tsdash import plan, spec
@@ -19,6 +20,7 @@ from tsdash.diagnose.sites import Site
 from tsdash.diagnose.subject import Finding, Strength
 
 _MACHINERY = frozenset(vars(torch.nn.Module())) - {"training"}
+_GENERATORS = (random.Random, np.random.Generator, np.random.RandomState, torch.Generator)  # drawing is another cause
 MAX_TRIED = 8  # changed attributes that are put back one by one
 
 Place = tuple[str, str]  # path of the module and name of its attribute; a global has the path "globals"
@@ -82,7 +84,7 @@ def _frozen(lab: Laboratory, axis: str, case: spec.Case) -> Iterator[Finding]:
     changed = [place for place, seen in _snapshot(model).items() if before.get(place) != seen]
     names = sorted(lab.changed_globals())
     carried = _carried(lab, case)
-    attributes = [place for place in changed if ".".join(filter(None, place)) not in carried]
+    attributes = [place for place in changed if ".".join(filter(None, place)) not in carried and not isinstance(kept[place], _GENERATORS)]
     tries: list[tuple[list[Place], list[str]]] = [([place], []) for place in attributes[:MAX_TRIED]] + [([], [name]) for name in names[:MAX_TRIED]]
     tries.append((attributes, names))
     for places, globals_ in tries:
