@@ -155,6 +155,7 @@ def test_a_model_that_does_not_repeat_itself_is_not_an_export_failure():
         ("raised", "Tensor.item() cannot be called on meta tensors", "not_run"),
         ("returned", "Tensor.item() cannot be called on meta tensors", "not_run"),
         ("returned", "Expected all tensors to be on the same device, but found meta and cpu", "runtime_error"),
+        ("returned", "Expected divisor (b) to be on the same device (cpu) as dividend (a)", "not_run"),
     ],
 )
 def test_on_the_meta_device_only_a_complaint_about_devices_counts(eager, message, outcome):
@@ -166,3 +167,10 @@ def test_on_the_meta_device_only_a_complaint_about_devices_counts(eager, message
         exported=Side(ended="raised", error=ErrorFacts(type="RuntimeError", message=message)),
     )
     assert judge(probe).outcome == outcome
+
+
+def test_what_a_mode_cannot_do_by_design_is_not_run_and_says_so():
+    """A frozen artefact keeps its dtype: no failure, and no evidence either."""
+    refused = Side(error=ErrorFacts(type="note", message="trace+freeze keeps the dtype it was exported in."))
+    judgement = judge(replace(result(), eager=Side(), exported=refused))
+    assert (judgement.outcome, judgement.detail) == ("not_run", "trace+freeze keeps the dtype it was exported in.")

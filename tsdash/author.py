@@ -15,7 +15,20 @@ from tsdash.calling import run, same_bits
 from tsdash.errors import ModelError
 from tsdash.models.loading import Loaded, load
 from tsdash.seeds import seed_all
-from tsdash.spec import GIVEN, Case, CaseResult, Description, ErrorFacts, Export, ModelSource, Side, from_json, to_json
+from tsdash.spec import (
+    CONTROL,
+    EAGER,
+    GIVEN,
+    Case,
+    CaseResult,
+    Description,
+    ErrorFacts,
+    Export,
+    ModelSource,
+    Side,
+    from_json,
+    to_json,
+)
 from tsdash.state import fingerprint
 from tsdash.tracebacks import user_error
 
@@ -29,6 +42,7 @@ class Author:
         self._folder = folder
         self._loaded: Loaded | None = None
         self._pristine: torch.nn.Module | None = None
+        self._artefacts: dict[str, Callable[..., object]] = {}
 
     def answer(self, request: dict[str, Any]) -> Any:
         actions: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -38,6 +52,7 @@ class Author:
             "oracle": self._oracle,
             "export": self._export,
             "time": self._time,
+            "alternate": self._alternate,
             "diagnose": self._diagnose,
         }
         return actions[request["do"]](request)
@@ -204,18 +219,36 @@ class Author:
         )
 
     def _time(self, request: dict[str, Any]) -> Any:
-        """Interleave eager, eager again and every artefact on the inputs of one case."""
+        """Interleave eager, its twin and every artefact on the inputs of one case."""
         from tsdash import timing
 
         case = from_json(Case, request["case"])
         args, kwargs = inputs.build(self.loaded, case)
-        arms: list[tuple[str, Callable[[], object]]] = []
-        for name in ("eager", "eager again"):
-            arms.append((name, _bound(self._model_for(case)[0], args, kwargs)))
-        for mode, path in request["artefacts"].items():
-            arms.append((mode, _bound(exporters.EXPORTERS[mode].load(Path(path), case.device), args, kwargs)))
+        eager = self._model_for(case)[0]
+        twin, note = timing.twin_of(eager, self.loaded.build)
+        arms = [(EAGER, _bound(eager, args, kwargs)), (CONTROL, _bound(twin, args, kwargs))]
+        arms += [
+            (mode, _bound(self._artefact(mode, path), args, kwargs)) for mode, path in request["artefacts"].items()
+        ]
         with torch.set_grad_enabled(case.grad):
-            return timing.measure(arms, case=case, budget_s=float(request["budget_s"]), seed=case.seed)
+            latency = timing.measure(arms, case=case, budget_s=float(request["budget_s"]), seed=case.seed)
+        return latency if note is None else replace(latency, notes=(*latency.notes, note))
+
+    def _alternate(self, request: dict[str, Any]) -> Any:
+        """Time one artefact, freshly loaded, while its shapes alternate."""
+        from tsdash import timing
+
+        cases = [from_json(Case, case) for case in request["cases"]]
+        artefact = exporters.EXPORTERS[request["mode"]].load(Path(request["artefact"]), cases[0].device)
+        calls = [_bound(artefact, *inputs.build(self.loaded, case)) for case in cases]
+        with torch.set_grad_enabled(cases[0].grad):
+            return timing.alternate(request["mode"], calls, cases=cases)
+
+    def _artefact(self, mode: str, path: str) -> Callable[..., object]:
+        """The loaded artefact of a mode, kept for the cases that follow."""
+        if mode not in self._artefacts:
+            self._artefacts[mode] = exporters.EXPORTERS[mode].load(Path(path), "cpu")
+        return self._artefacts[mode]
 
     def _diagnose(self, request: dict[str, Any]) -> dict[str, Any]:
         """Why the mode fails in the given cases: its causes, best explained first."""

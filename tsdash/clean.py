@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 
 from tsdash import compare, elements, exporters, inputs, tensorfile, tree
 from tsdash.calling import run
-from tsdash.spec import GIVEN, Case, OutputFacts, Side, from_json, to_json
+from tsdash.spec import GIVEN, Case, Footprint, OutputFacts, Side, from_json, to_json
 from tsdash.tracebacks import SourceMap, user_error
 
 
@@ -33,6 +34,7 @@ class Clean:
             "load": self._load,
             "compare": self._compare,
             "oracle": self._oracle,
+            "footprint": self._footprint,
         }
         return actions[request["do"]](request)
 
@@ -105,3 +107,27 @@ class Clean:
             for facts, actual, leaf in self._last
         ]
         return {"outputs": outputs}
+
+    def _footprint(self, request: dict[str, Any]) -> Footprint:
+        """Load an artefact and call it once, in a process that has nothing else."""
+        case = from_json(Case, request["case"])
+        leaves, structure = tensorfile.read(Path(request["inputs"]), strided=True)
+        args, kwargs = tree.unflatten(from_json(tree.Node, structure), leaves)
+        before = peak_bytes()
+        began = time.perf_counter()
+        artefact = exporters.EXPORTERS[request["mode"]].load(Path(request["artefact"]), case.device)
+        loaded = time.perf_counter()
+        run(artefact, args, kwargs, case)
+        called = time.perf_counter()
+        after = peak_bytes()
+        held = None if before is None or after is None else after - before
+        return Footprint(mode=request["mode"], load_s=loaded - began, first_call_s=called - loaded, peak_bytes=held)
+
+
+def peak_bytes() -> int | None:
+    """The most resident memory that this process has had; None where the system does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)

@@ -93,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--latency", action="store_true", help="measure latency too")
     check.add_argument(
+        "--latency-budget",
+        type=float,
+        metavar="S",
+        help="seconds for all timing together (default: 3 for each contender)",
+    )
+    check.add_argument(
         "--case-timeout",
         type=float,
         default=Limits().case_s,
@@ -190,6 +196,8 @@ def _check(options: argparse.Namespace) -> int:
         raise OptionError(f"--modes is empty. Allowed: {', '.join(EXPORTERS)}.")
     if options.effort not in EFFORTS:
         raise unknown("effort", options.effort, EFFORTS)
+    if options.latency_budget is not None and options.latency_budget <= 0:
+        raise OptionError(f"--latency-budget {options.latency_budget:g}: it must be above 0 s.")
     if options.case_timeout <= 0 or options.memory_limit < 256:
         raise OptionError(
             f"--case-timeout {options.case_timeout:g} and --memory-limit {options.memory_limit}: the first must be above 0 s, the second at least 256 MiB."
@@ -205,7 +213,8 @@ def _check(options: argparse.Namespace) -> int:
         modes=modes,
         cases=plan.cases(sweep, dims, options.seed),
         limits=limits,
-        latency=options.latency,
+        latency=options.latency or options.latency_budget is not None,
+        latency_s=options.latency_budget,
         seed=options.seed,
     )
     record = _carry_out(spec, {**to_json(sweep), "effort": options.effort, "seed": options.seed})

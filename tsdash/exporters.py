@@ -44,6 +44,7 @@ class Exporter:
     save: Callable[[Any, Path], None]
     load: Callable[[Path, str], Callable[..., Any]]
     switches: bool = True  # the artefact can be told .train() and .eval()
+    casts: bool = True  # the artefact can be cast to another dtype once it is loaded
     needs: tuple[str, ...] = ()  # modules that are slow to import: the zygote imports them once for all workers
 
 
@@ -89,13 +90,20 @@ def _load_program(path: Path, device: str) -> Any:
 
 
 def torchscript(
-    name: str, summary: str, load: Callable[[Path, str], Callable[..., Any]] = _load_script
+    name: str, summary: str, load: Callable[[Path, str], Callable[..., Any]] = _load_script, *, casts: bool = True
 ) -> Callable[[Make], Make]:
-    """Register a mode whose function returns a ScriptModule."""
+    """Register a mode whose function returns a ScriptModule. What is frozen keeps its dtype: `casts` False."""
 
     def register(make: Make) -> Make:
         EXPORTERS[name] = Exporter(
-            name=name, summary=summary, suffix=".pt", dynamic=False, make=make, save=_save_script, load=load
+            name=name,
+            summary=summary,
+            suffix=".pt",
+            dynamic=False,
+            make=make,
+            save=_save_script,
+            load=load,
+            casts=casts,
         )
         return make
 
@@ -110,7 +118,9 @@ def program(name: str, summary: str) -> Callable[[Make], Make]:
             name=name,
             summary=summary,
             suffix=".pt2",
-            dynamic=True, switches=False,
+            dynamic=True,
+            switches=False,
+            casts=False,
             make=make,
             save=_save_program,
             load=_load_program,
@@ -143,7 +153,9 @@ def script(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 @torchscript(
-    "trace+freeze", "A trace with its weights made constants and folded (torch.jit.freeze). Deprecated likewise."
+    "trace+freeze",
+    "A trace with its weights made constants and folded (torch.jit.freeze). Deprecated likewise.",
+    casts=False,
 )
 def trace_freeze(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
     """Raises for a model in training mode, as torch.jit.freeze does."""
@@ -153,7 +165,9 @@ def trace_freeze(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str
 
 
 @torchscript(
-    "script+freeze", "A script with its weights made constants and folded (torch.jit.freeze). Deprecated likewise."
+    "script+freeze",
+    "A script with its weights made constants and folded (torch.jit.freeze). Deprecated likewise.",
+    casts=False,
 )
 def script_freeze(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
     """Raises for a model in training mode, as torch.jit.freeze does."""
@@ -166,6 +180,7 @@ def script_freeze(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[st
     "script+optimize",
     "A frozen script that torch.jit.optimize_for_inference tunes wherever it is loaded. Deprecated likewise.",
     load=_load_optimized,
+    casts=False,
 )
 def script_optimize(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
     """The frozen script: what optimize_for_inference makes of it is for one machine and cannot be saved.

@@ -71,7 +71,7 @@ def _mode(record: Record, mode: str, found: Verdict) -> dict[str, Any]:
             if judgement.outcome == NOT_RUN
         ],
         "causes": to_json(record.causes.get(mode, ())),
-        "latency": _latency(record.latencies[0], mode) if record.latencies else {},
+        "latency": _latency(record, mode) if record.latencies else {},
     }
 
 
@@ -96,7 +96,23 @@ def _case(result: CaseResult, outcome: str, detail: str) -> dict[str, Any]:
     }
 
 
-def _latency(latency: Latency, mode: str) -> dict[str, Any]:
+def _latency(record: Record, mode: str) -> dict[str, Any]:
+    """The mode beside eager on the base case and at other sizes, its footprint, and when it has paid for itself. Seconds."""
+    base = record.latencies[0]
+    facts = _timed(base, mode)
+    footprint = next((taken for taken in base.footprints if taken.mode == mode), None)
+    export = record.exports.get(mode)
+    if footprint is not None:
+        facts["footprint"] = to_json(footprint)
+    if footprint is not None and export is not None and "exported" in facts:
+        medians = {"eager_s": facts["eager"]["median_s"], "exported_s": facts["exported"]["median_s"]}
+        facts["break_even_calls"] = stats.break_even_calls(export_s=export.seconds, load_s=footprint.load_s, **medians)
+    facts["sizes"] = [{"dims": latency.case.dims, **_timed(latency, mode)} for latency in record.latencies[1:]]
+    facts["alternation"] = to_json([taken for taken in base.alternations if taken.mode == mode])
+    return facts
+
+
+def _timed(latency: Latency, mode: str) -> dict[str, Any]:
     """Median and percentiles of the mode and of eager in seconds, and the speed-up with its interval."""
     arms = {arm.name: arm for arm in latency.arms}
     if mode not in arms or EAGER not in arms or CONTROL not in arms:

@@ -283,6 +283,25 @@ class Arm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alternation:
+    """The times of one mode when its shapes alternate: `visits_s[i][v]` is visit v to the shape of `cases[i]`."""
+
+    mode: str
+    cases: tuple[Case, ...]
+    visits_s: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """What an artefact takes in a process that has nothing else."""
+
+    mode: str
+    load_s: float
+    first_call_s: float
+    peak_bytes: int | None  # above what the process held before; None where the system does not tell
+
+
+@dataclass(frozen=True, kw_only=True)
 class Latency:
     """Interleaved calls of all arms on one set of inputs: sample i of every arm was taken in round i."""
 
@@ -298,15 +317,8 @@ class Latency:
     frequency_mhz: tuple[float, float] | None = None  # before and after
     cpus: int | None = None  # that this process may use
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alternation:
-    """The times of one mode when its shapes alternate: `visits_s[i][v]` is visit v to the shape of `cases[i]`."""
-
-    mode: str
-    cases: tuple[Case, ...]
-    visits_s: tuple[tuple[float, ...], ...]
+    alternations: tuple[Alternation, ...] = ()  # of the whole run, with its base case
+    footprints: tuple[Footprint, ...] = ()  # likewise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,6 +330,7 @@ class RunSpec:
     cases: tuple[Case, ...]  # the first is the base case: exports are made from its inputs
     limits: Limits = Limits()
     latency: bool = False
+    latency_s: float | None = None  # for all timing together; None: 3 s for each contender
     seed: int = 0
 
 

@@ -94,6 +94,22 @@ def test_latency_has_every_mode_and_the_control_in_one_measurement(check):
     assert len({len(arm.samples_s) for arm in arms.values()}) == 1
 
 
+def test_every_size_is_timed_and_what_an_artefact_takes_is_measured_alone(check):
+    """The base case first; with it the alternation of shapes and the footprint of each mode."""
+    record = check(GOOD, modes=("trace", "script"), sweep=Sweep(dims={"n": (2, 4)}, values=("nan",)), latency=True)
+    assert [latency.case.dims for latency in record.latencies] == [{"n": 2}, {"n": 4}]
+    base = record.latencies[0]
+    assert [(taken.mode, len(taken.visits_s)) for taken in base.alternations] == [("trace", 2), ("script", 2)]
+    assert {taken.mode for taken in base.footprints} == {"trace", "script"}
+    assert all(taken.load_s > 0 and taken.first_call_s > 0 for taken in base.footprints)
+
+
+def test_a_mode_that_cannot_be_cast_is_not_held_against_it(check):
+    """A frozen artefact keeps its dtype: the case is not run, and the mode ships."""
+    record = check(GOOD, modes=("trace+freeze",), sweep=Sweep(dtypes=("float64", "inputs:float64")))
+    assert outcomes(record, "trace+freeze") == ["identical", "not_run", "identical"]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def canary():
     """A secret in the environment from before the engine starts."""

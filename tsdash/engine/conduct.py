@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +12,14 @@ from typing import Any, Protocol
 from tsdash.engine import folders
 from tsdash.engine.answers import take, take_all
 from tsdash.engine.lanes import FairLane, MeasuringLane
+from tsdash.engine.latency import measure
 from tsdash.engine.nursery import Nursery, Worker, WorkerLost
 from tsdash.engine.references import Reference, References, loaded_author, raise_fault
 from tsdash.errors import ModelError
 from tsdash.exporters import EXPORTERS
 from tsdash.judge import counts_against, judge
 from tsdash.spec import (
+    GIVEN,
     Case,
     CaseResult,
     Cause,
@@ -35,7 +35,6 @@ from tsdash.spec import (
 )
 from tsdash.tracebacks import SourceMap
 
-LATENCY_BUDGET_S = 3.0
 DIAGNOSE_LIMIT_S = 60.0
 RECYCLE_SHARE = 0.5  # of its memory limit that a worker may hold between two cases
 MOST_EXPLAINED = 64  # failing cases that a diagnosis looks at
@@ -44,6 +43,7 @@ MOST_EXPLAINED = 64  # failing cases that a diagnosis looks at
 class Sink(Protocol):
     """Where facts go as they arrive."""
 
+    def confined(self, applied: tuple[str, ...]) -> None: ...
     def described(self, description: Description) -> None: ...
     def exported(self, export: Export, artefact: Path | None) -> None: ...
     def judged(self, result: CaseResult, views: dict[str, Any]) -> None: ...
@@ -80,19 +80,27 @@ async def conduct(spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes, 
     Raises ModelError when the model cannot be loaded; a mode or a case that fails is a fact like any other. Cancelling the
     task kills its workers.
     """
-    shared = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix=f"tsdash-{os.getpid()}-", dir=shared if shared.is_dir() else None))
+    folder, lock = folders.create(nursery.root)
     references = References(nursery, spec, folder)
     run = _Run(spec, nursery, sink, lanes, past, folder, references)
     try:
         await run.all()
     finally:
         await references.close()
-        await asyncio.to_thread(folders.remove, folder)
+        await asyncio.to_thread(folders.release, folder, lock)
 
 
 class _Run:
-    def __init__(self, spec: RunSpec, nursery: Nursery, sink: Sink, lanes: Lanes, past: Past, folder: Path, references: References) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        nursery: Nursery,
+        sink: Sink,
+        lanes: Lanes,
+        past: Past,
+        folder: Path,
+        references: References,
+    ) -> None:
         self._spec = spec
         self._past = past
         self._nursery = nursery
@@ -101,16 +109,22 @@ class _Run:
         self._folder = folder
         self._references = references
         self._artefacts: dict[str, str] = {}
+        self._results: list[CaseResult] = []
 
     async def all(self) -> None:
         preload = ["torchvision"] if self._spec.model.kind == "torchvision" else []
         preload += [module for mode in self._spec.modes for module in EXPORTERS[mode].needs]
         if preload:
             await self._nursery.preload(tuple(dict.fromkeys(preload)))
-        description = await self._references.describe()
+        try:
+            description = await self._references.describe()
+        finally:
+            self._sink.confined(self._nursery.confinement)
         self._sink.described(description)
         self._sink.described(await self._references.check(description))
-        places = asyncio.Semaphore(self._lanes.correctness.places)  # modes at work at once: each has processes of its own
+        places = asyncio.Semaphore(
+            self._lanes.correctness.places
+        )  # modes at work at once: each has processes of its own
         modes = [asyncio.ensure_future(self._mode(mode, places)) for mode in self._spec.modes]
         try:
             await asyncio.gather(*modes)
@@ -120,7 +134,11 @@ class _Run:
             await asyncio.gather(*modes, return_exceptions=True)
         if self._spec.latency and self._artefacts:
             async with self._lanes.measuring.alone():
-                await self._latency()
+                self._sink.doing("latency", self._spec.cases[0].id)
+                for latency in await measure(
+                    self._spec, self._nursery, self._references, self._folder, self._artefacts, self._results
+                ):
+                    self._sink.timed(latency)
 
     async def _mode(self, mode: str, places: asyncio.Semaphore) -> None:
         """Export, sweep and, where it fails, explain one mode."""
@@ -140,14 +158,18 @@ class _Run:
                     self._sink.doing(mode, "diagnosing")
                     self._sink.explained(mode, await self._diagnose(export, failures, artefact) if failures else ())
 
-    async def _sweep(self, export: Export, sources: Any, artefact: Path | None, known: dict[str, CaseResult]) -> list[CaseResult]:
+    async def _sweep(
+        self, export: Export, sources: Any, artefact: Path | None, known: dict[str, CaseResult]
+    ) -> list[CaseResult]:
         """The results of all cases of a mode, the `known` ones among them."""
         mode = export.mode
-        sweep = _Sweep(self._spec, self._nursery, self._references, mode, artefact, sources, self._folder / f"clean-{mode}")
+        sweep = _Sweep(
+            self._spec, self._nursery, self._references, mode, artefact, sources, self._folder / f"clean-{mode}"
+        )
         results = list(known.values())
         left = [case for case in self._spec.cases if case.id not in known]
         try:
-            for case, following in zip(left, (*left[1:], None), strict=True):
+            for case, following in zip(left, (*left[1:], None), strict=False):
                 if (mode, case.id) in self._past.deadly:
                     result, views = _deadly(case, mode)
                 else:
@@ -158,6 +180,7 @@ class _Run:
                 results.append(result)
         finally:
             await sweep.close()
+        self._results += results
         return results
 
     def _place(self) -> contextlib.AbstractAsyncContextManager[None]:
@@ -171,14 +194,20 @@ class _Run:
         worker: Worker | None = None
         try:
             artefact.parent.mkdir(exist_ok=True)
-            worker, answer = await loaded_author(self._nursery, self._spec, self._folder / f"author-{mode}", writes=(artefact.parent,))
+            worker, answer = await loaded_author(
+                self._nursery, self._spec, self._folder / f"author-{mode}", writes=(artefact.parent,)
+            )
             request = {"do": "export", "mode": mode, "case": to_json(self._spec.cases[0]), "artefact": str(artefact)}
             export = take(Export, raise_fault(await worker.call(request, limits.export_s)), "ok")
             sources = to_json(take(SourceMap, answer, "sources"))
         except (WorkerLost, ModelError) as error:
             ended = error.ended if isinstance(error, WorkerLost) else "raised"
             output = worker.output if worker is not None else ""
-            facts = ErrorFacts(type=ended if isinstance(error, WorkerLost) else "ModelError", message=str(error), traceback=output[-8192:])
+            facts = ErrorFacts(
+                type=ended if isinstance(error, WorkerLost) else "ModelError",
+                message=str(error),
+                traceback=output[-8192:],
+            )
             return Export(mode=mode, seconds=time.monotonic() - began, error=facts, ended=ended), None, None
         finally:
             if worker is not None:
@@ -191,12 +220,16 @@ class _Run:
         self._artefacts[mode] = str(artefact)
         return export, sources, artefact
 
-    async def _diagnose(self, export: Export, failures: tuple[CaseResult, ...], artefact: Path | None) -> tuple[Cause, ...]:
+    async def _diagnose(
+        self, export: Export, failures: tuple[CaseResult, ...], artefact: Path | None
+    ) -> tuple[Cause, ...]:
         """The causes of `failures`, found in a fresh author worker: explaining runs the user's code again and again."""
         worker: Worker | None = None
         try:
             reads = () if artefact is None else (artefact.parent,)
-            worker, _ = await loaded_author(self._nursery, self._spec, self._folder / f"diagnosis-{export.mode}", reads=reads)
+            worker, _ = await loaded_author(
+                self._nursery, self._spec, self._folder / f"diagnosis-{export.mode}", reads=reads
+            )
             request = {
                 "do": "diagnose",
                 "mode": export.mode,
@@ -213,34 +246,33 @@ class _Run:
             if worker is not None:
                 await worker.kill()
 
-    async def _latency(self) -> None:
-        """Time every mode beside eager on the base case, in one process."""
-        self._sink.doing("latency", self._spec.cases[0].id)
-        try:
-            reads = [Path(artefact).parent for artefact in self._artefacts.values()]
-            worker, _ = await loaded_author(self._nursery, self._spec, self._folder / "latency", reads=reads)
-        except ModelError:
-            return
-        request = {"do": "time", "case": to_json(self._spec.cases[0]), "artefacts": self._artefacts, "budget_s": LATENCY_BUDGET_S * (2 + len(self._artefacts))}
-        try:
-            latency = take(Latency, raise_fault(await worker.call(request, 10 * self._spec.limits.case_s)), "ok")
-        except (WorkerLost, ModelError) as error:
-            latency = Latency(case=self._spec.cases[0], arms=(), notes=(f"Latency could not be measured: {error}",))
-        finally:
-            await worker.kill()
-        self._sink.timed(latency)
+
+_KEEPS_DTYPE = ErrorFacts(
+    type="note", message="This mode keeps the dtype it was exported in: export again in the dtype to serve."
+)
 
 
 def _deadly(case: Case, mode: str) -> tuple[CaseResult, dict[str, Any]]:
     """A case that is not tried again."""
-    error = ErrorFacts(type="crash", message="the whole server went down twice while this case ran; it is not tried again")
+    error = ErrorFacts(
+        type="crash", message="the whole server went down twice while this case ran; it is not tried again"
+    )
     return CaseResult(case=case, mode=mode, eager=Side(), exported=Side(ended="crash", error=error)), {}
 
 
 class _Sweep:
     """The cases of one mode, one after the other, on a clean worker that is replaced when a case kills it."""
 
-    def __init__(self, spec: RunSpec, nursery: Nursery, references: References, mode: str, artefact: Path | None, sources: Any, folder: Path) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        nursery: Nursery,
+        references: References,
+        mode: str,
+        artefact: Path | None,
+        sources: Any,
+        folder: Path,
+    ) -> None:
         self._spec = spec
         self._nursery = nursery
         self._references = references
@@ -257,7 +289,11 @@ class _Sweep:
         if self._artefact is None:
             ended = "export_error" if export.ended == "raised" else export.ended
             eager = (await self._references.of(case)).side if case == self._spec.cases[0] else Side()
-            return CaseResult(case=case, mode=self._mode, eager=eager, exported=Side(ended=ended, error=export.error)), {}
+            return CaseResult(
+                case=case, mode=self._mode, eager=eager, exported=Side(ended=ended, error=export.error)
+            ), {}
+        if case.dtype != GIVEN and not case.dtype.startswith("inputs:") and not EXPORTERS[self._mode].casts:
+            return CaseResult(case=case, mode=self._mode, eager=Side(), exported=Side(error=_KEEPS_DTYPE)), {}
         reference = await self._references.of(case)
         if following is not None:
             self._ahead = asyncio.ensure_future(self._references.of(following))
@@ -299,7 +335,11 @@ class _Sweep:
         notes = () if oracle["repeatable"] else ("Eager does not repeat its own output under one seed.",)
         if "oracle" not in oracle:
             return replace(result, notes=(*notes, f"No float64 referee: {oracle.get('why_not', 'unknown')}"))
-        answer = raise_fault(await worker.call({"do": "oracle", "expected": expected, "oracle": oracle["oracle"]}, self._spec.limits.case_s))["ok"]
+        answer = raise_fault(
+            await worker.call(
+                {"do": "oracle", "expected": expected, "oracle": oracle["oracle"]}, self._spec.limits.case_s
+            )
+        )["ok"]
         return replace(result, notes=notes, outputs=take_all(OutputFacts, answer, "outputs"))
 
     async def _clean(self) -> Worker:
@@ -308,7 +348,9 @@ class _Sweep:
             limits = self._spec.limits
             assert self._artefact is not None
             reads = (self._references.tensors, self._artefact.parent)
-            self._worker = await self._nursery.fork("clean", self._folder, limits.memory_mib, limits.output_kib, reads=reads)
+            self._worker = await self._nursery.fork(
+                "clean", self._folder, limits.memory_mib, limits.output_kib, reads=reads
+            )
             request = {"do": "load", "mode": self._mode, "artefact": str(self._artefact), "sources": self._sources}
             answer = raise_fault(await self._worker.call(request, limits.load_s))["ok"]
             self._unloadable = take(ErrorFacts, answer, "error") if "error" in answer else None

@@ -119,6 +119,7 @@ class _Life:
         self._places = places
         self._resumes = resumes
         self.tasks: dict[int, asyncio.Task[None]] = {}
+        self._nursery = Nursery()
         self._loop = asyncio.new_event_loop()
         self._closing = False
         started: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -152,7 +153,6 @@ class _Life:
 
     async def _serve(self, started: concurrent.futures.Future[None]) -> None:
         self._stop = asyncio.Event()
-        self._nursery = Nursery()
         self._correctness = FairLane(self._places)
         self._measuring = MeasuringLane(self._correctness)
         self._runs = asyncio.Semaphore(MOST_RUNS)
@@ -218,6 +218,9 @@ class _StoreSink:
         self._store = store
         self._run = run
         self._timer: asyncio.TimerHandle | None = None
+
+    def confined(self, applied: tuple[str, ...]) -> None:
+        self._store.note_environment(self._run, {"confinement": applied})
 
     def described(self, description: Description) -> None:
         self._store.describe(self._run, description)

@@ -9,12 +9,15 @@ from tsdash.plots.frame import Figure, alt_text, plotly_template
 from tsdash.plots.history import run_changes, speed_changes
 from tsdash.plots.latency import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
 from tsdash.plots.outcomes import outcome_grid
+from tsdash.plots.scaling import Point, latency_by_size, visits
 
 __all__ = [
     "Figure",
+    "Point",
     "along_axis",
     "alt_text",
     "delta_histogram",
+    "latency_by_size",
     "latency_ecdf",
     "latency_histogram",
     "latency_timeline",
@@ -24,5 +27,6 @@ __all__ = [
     "reference_density",
     "run_changes",
     "speed_changes",
+    "visits",
     "where_map",
 ]

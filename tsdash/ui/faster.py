@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tsdash import findings, formats, stats
-from tsdash.plots import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
+from tsdash import findings, formats, plan, stats
+from tsdash.plots import (
+    Point,
+    latency_by_size,
+    latency_ecdf,
+    latency_histogram,
+    latency_timeline,
+    paired_ratio,
+    visits,
+)
 from tsdash.spec import EAGER, Arm, Latency
 from tsdash.ui.page import as_markdown, figure, grid, section
 from tsdash.ui.service import Loaded
@@ -39,6 +47,38 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
     ):
         with cells.cell():
             figure(fig, key=key)
+    _sizes(loaded, mode, dark)
+
+
+def _sizes(loaded: Loaded, mode: str, dark: bool) -> None:
+    """How the time grows with a size, and what shapes that take turns cost; nothing where one size was timed."""
+    latencies = loaded.record.latencies
+    base = latencies[0].case
+    dims = list(dict.fromkeys(latency.case.varied for latency in latencies[1:] if latency.case.varied in base.dims))
+    if not dims:
+        return
+    dim = (
+        dims[0]
+        if len(dims) == 1
+        else st.segmented_control("Size", dims, default=dims[0], required=True, key="timed_dim")
+    )
+    timed = [latency for latency in latencies if latency.case.varied in (dim, "base")]
+    points = [
+        Point(arm=arm.name, size=latency.case.dims[dim], median_s=middle.value, low_s=middle.low, high_s=middle.high)
+        for latency in timed
+        for arm in latency.arms
+        if arm.name in (EAGER, mode) and (middle := stats.median_interval(arm.samples_s)) is not None
+    ]
+    alternation = next((taken for taken in latencies[0].alternations if taken.mode == mode), None)
+    names = [plan.describe(case, base) if case != base else "base" for case in alternation.cases] if alternation else []
+    cells = grid(3, min_column_width=330)
+    for key, fig in (
+        ("by size", latency_by_size(points, dim, dark)),
+        ("by item", latency_by_size(points, dim, dark, per_item=True)),
+        ("visits", visits(alternation, names, dark)),
+    ):
+        with cells.cell():
+            figure(fig, key=key)
 
 
 def _unknown(loaded: Loaded, mode: str) -> str:
@@ -56,6 +96,10 @@ def _circumstances(latency: Latency, eager: Arm, exported: Arm) -> str:
     ]
     if exported.warmup_s:
         parts.append(f"first call {formats.duration(exported.warmup_s[0])}")
+    footprint = next((taken for taken in latency.footprints if taken.mode == exported.name), None)
+    if footprint is not None:
+        held = f", holding {formats.size(footprint.peak_bytes)}" if footprint.peak_bytes is not None else ""
+        parts.append(f"loads in {formats.duration(footprint.load_s)}{held}")
     for q in PERCENTILES:
         tails = [stats.percentile(arm.samples_s, q) for arm in (exported, eager)]
         if None not in tails:

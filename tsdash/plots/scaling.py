@@ -1,0 +1,115 @@
+"""Latency at several sizes: how the time grows, what an item costs, and what alternating shapes cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from tsdash import formats
+from tsdash.plots.frame import canvas, described, label, log_axis_ticks, nothing, unit_of
+from tsdash.spec import Alternation
+from tsdash.tokens import MODES, mode_colour, mode_look
+
+SIZE_TITLE = "Against size: median of a call"
+ITEM_TITLE = "Against size: cost of one item"
+VISITS_TITLE = "Alternating shapes: time by visit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """The median time of one contender at one size, with its interval."""
+
+    arm: str
+    size: int
+    median_s: float
+    low_s: float
+    high_s: float
+
+
+def latency_by_size(points: Sequence[Point], dim: str, dark: bool, *, per_item: bool = False) -> go.Figure:
+    """A line for each contender through its medians, the intervals as bars; both axes are logarithmic. With `per_item`
+    every time is divided by the size."""
+    title = ITEM_TITLE if per_item else SIZE_TITLE
+    sizes = sorted({point.size for point in points})
+    if len(sizes) < 2:
+        return nothing(dark, title, "Only one size was timed. Sweep a dim to see how latency grows with it.")
+    scaled = {point: (point.size if per_item else 1) for point in points}
+    unit, second = unit_of(point.median_s / share for point, share in scaled.items())
+    fig = canvas(dark, f"{title}, by {dim}", showlegend=False)
+    for arm in dict.fromkeys(point.arm for point in points):
+        own = sorted((point for point in points if point.arm == arm), key=lambda point: point.size)
+        times = [point.median_s / scaled[point] / second for point in own]
+        fig.add_scatter(
+            x=[point.size for point in own],
+            y=times,
+            mode="lines+markers",
+            name=arm,
+            line={"color": mode_colour(arm, dark), "width": 2, "dash": mode_look(arm).dash},
+            marker={"size": 7, "symbol": mode_look(arm).marker, "color": mode_colour(arm, dark)},
+            error_y={
+                "array": [(point.high_s - point.median_s) / scaled[point] / second for point in own],
+                "arrayminus": [(point.median_s - point.low_s) / scaled[point] / second for point in own],
+                "width": 3,
+                "thickness": 1,
+            },
+            hovertemplate=f"{arm}, {dim} %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
+        )
+    every = [point.median_s / share / second for point, share in scaled.items()]
+    fig.update_xaxes(type="log", tickvals=sizes, ticktext=[formats.count(size) for size in sizes], title=dim)
+    fig.update_yaxes(type="log", title=unit, **log_axis_ticks(min(every) * 0.8, max(every) * 1.25))
+    _name_lines(fig, points, scaled, second, dark)
+    words = "; ".join(
+        f"{point.arm} at {point.size}: {formats.duration(point.median_s / scaled[point])}" for point in points
+    )
+    return described(fig, f"{title} by {dim}: {words}.")
+
+
+def _name_lines(fig: go.Figure, points: Sequence[Point], scaled: dict[Point, int], second: float, dark: bool) -> None:
+    """Each line's name at its last point, moved apart where lines end close together."""
+    from math import log10
+
+    ends = {}
+    for point in points:
+        if point.arm not in ends or point.size > ends[point.arm].size:
+            ends[point.arm] = point
+    ordered = sorted(ends.values(), key=lambda point: point.median_s / scaled[point])
+    for rank, point in enumerate(ordered):
+        shift = 9 * (2 * rank - len(ordered) + 1) if len(ordered) > 1 else 0
+        label(
+            fig,
+            f" {point.arm}",
+            dark,
+            x=log10(point.size),
+            y=log10(point.median_s / scaled[point] / second),
+            yshift=shift,
+        )
+    fig.update_layout(margin={"r": 90})
+
+
+def visits(alternation: Alternation | None, names: Sequence[str], dark: bool) -> go.Figure:
+    """One line a shape: the time of each visit while the shapes take turns. `names` are those of the shapes."""
+    if alternation is None:
+        return nothing(dark, VISITS_TITLE, "Shapes alternate only where a sweep has several sizes.")
+    unit, second = unit_of(min(series) for series in alternation.visits_s)
+    fig = canvas(dark, VISITS_TITLE, showlegend=False)
+    dashes = ("solid", "dash", "dot")
+    for i, (name, series) in enumerate(zip(names, alternation.visits_s, strict=True)):
+        fig.add_scatter(
+            x=list(range(1, len(series) + 1)),
+            y=[seconds / second for seconds in series],
+            mode="lines+markers",
+            name=name,
+            line={"color": mode_colour(alternation.mode, dark), "width": 2, "dash": dashes[i % len(dashes)]},
+            marker={"size": 6, "symbol": MODES[alternation.mode].marker if alternation.mode in MODES else "circle"},
+            hovertemplate=f"{name}, visit %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
+        )
+    every = [seconds / second for series in alternation.visits_s for seconds in series]
+    fig.update_xaxes(title="visit", dtick=1, showgrid=False)
+    fig.update_yaxes(type="log", title=f"{unit}, log scale", **log_axis_ticks(min(every) * 0.8, max(every) * 1.25))
+    words = "; ".join(
+        f"{name}: first {formats.duration(series[0])}, last {formats.duration(series[-1])}"
+        for name, series in zip(names, alternation.visits_s, strict=True)
+    )
+    return described(fig, f"{VISITS_TITLE}: {words}.")
