@@ -61,7 +61,7 @@ def measure(
     case: Case,
     budget_s: float,
     min_samples: int = stats.MEDIAN_SAMPLES,
-    max_samples: int = 1000,
+    max_samples: int = 2000,
     seed: int = 0,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
