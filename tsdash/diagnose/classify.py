@@ -31,6 +31,10 @@ def cause_of(suspect: Suspect, axis: str, log: Log) -> str:
     subject = _subject(suspect, log)
     if subject is not None:
         return subject
+    if axis == "call":
+        return "python_state"  # inputs and seeds are the same: only what the model remembers can differ
+    if axis == "base" and _beyond_64_bits(suspect):
+        return "int_overflow"
     if suspect.site.kind == ITERATION:
         return "unrolled_loop"
     if suspect.decides:
@@ -94,6 +98,12 @@ def _value(suspect: Suspect, axis: str, log: Log) -> str:
     if operands is not None:
         return "baked_constant" if operands == "data" else "baked_shape"
     return _BY_AXIS.get(axis, "baked_constant")
+
+
+def _beyond_64_bits(suspect: Suspect) -> bool:
+    """Whether Python computed with integers that a tensor cannot hold: sizes and their arithmetic are tensors in a trace."""
+    values = (suspect.base.value, suspect.trigger.value)
+    return any(isinstance(value, (int, float)) and not -(2.0**63) < value < 2.0**63 for value in values)
 
 
 def _operands(site: Site, log: Log) -> str | None:

@@ -49,7 +49,7 @@ def detours(lab: Laboratory) -> Iterator[Finding]:
 def _detours(lab: Laboratory, model: torch.nn.Module) -> Iterator[Detour]:
     for path, module in model.named_modules():
         if "forward" in vars(module):
-            yield "The patched forward", path, _without_patch(path), _patched_at(lab, path)
+            yield "The patched forward", path, _without_patch(path), patched_at(lab, path)
     classes = {type(module): path for path, module in model.named_modules() if type(module).__call__ is not torch.nn.Module.__call__}
     for kind, path in classes.items():
         owner = next(base for base in kind.__mro__ if "__call__" in vars(base))
@@ -90,7 +90,7 @@ def _without_hooks(model: torch.nn.Module) -> Iterator[None]:
     yield
 
 
-def _patched_at(lab: Laboratory, path: str) -> tuple[str | None, int | None]:
+def patched_at(lab: Laboratory, path: str) -> tuple[str | None, int | None]:
     """The line that puts a forward on an instance; of several the one that names the module's last attribute."""
     name = path.rpartition(".")[2]
     found: list[tuple[bool, str | None, int]] = []

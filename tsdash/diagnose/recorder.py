@@ -185,6 +185,9 @@ class Recorder:
         return function
 
     def _next(self, number: int) -> int:
+        """The occurrence of a site; -1 while the trace has not begun: torch evaluates properties before it."""
+        if self._graph is not None and not torch._C._is_tracing():
+            return -1
         occurrence = self._counts.get(number, 0)
         self._counts[number] = occurrence + 1
         self._reached += 1
@@ -194,7 +197,7 @@ class Recorder:
 
     def _note(self, number: int, occurrence: int, value: Any) -> Event | None:
         log = self.log
-        if log.full or occurrence >= MAX_OCCURRENCES:
+        if log.full or not 0 <= occurrence < MAX_OCCURRENCES:
             return None
         if len(log.events) >= MAX_EVENTS or (self._deadline is not None and time.monotonic() > self._deadline):
             log.full = True

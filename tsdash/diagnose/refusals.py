@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 
 from tsdash import spec
-from tsdash.diagnose import positions, structures
+from tsdash.diagnose import dispatch, positions, structures
 from tsdash.diagnose.evidence import evidence
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
@@ -61,8 +62,14 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
 
 
 def _at(lab: Laboratory, error: spec.ErrorFacts, cause: str, message: str) -> Finding:
-    file, line = (error.file, error.line) if error.line is not None or not lab.scripting else positions.of_compilation(lab)
+    file, line = (error.file, error.line) if error.line is not None or not lab.scripting else _position(lab)
     return Finding(cause=cause, strength=Strength.STATED, axis="base", file=file, line=line, message=message, evidence=(f"{error.type}: {shortened(error.message)}",))
+
+
+def _position(lab: Laboratory) -> positions.Position:
+    """Where an error without a line comes from: a patched forward that is no function, else what was being compiled."""
+    patched = next((path for path, module in lab.model().named_modules() if not inspect.isroutine(vars(module).get("forward", len))), None)
+    return dispatch.patched_at(lab, patched) if patched is not None else positions.of_compilation(lab)
 
 
 def _output(lab: Laboratory, error: spec.ErrorFacts, value: Any) -> Finding:

@@ -6,6 +6,7 @@ If the export's result appears, that site explains the failure. This is proof, a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tsdash import spec
 from tsdash.diagnose import classify, phrases
@@ -51,6 +52,7 @@ def _replay_axis(lab: Laboratory, axis: str, failures: Sequence[spec.CaseResult]
             continue
         proved = _explain(lab, failure.case, suspects, actual)
         if proved:
+            proved = [_decision_around(suspect, suspects) for suspect in proved]
             yield from (_finding(lab, suspect, axis, failure.case, proved) for suspect in proved)
             return
         if not differing:
@@ -95,6 +97,11 @@ def _explain(lab: Laboratory, case: spec.Case, suspects: list[Suspect], actual: 
     if len(able) < 2 or not appears(able):
         return []
     return sorted(_fewest(able, appears), key=lambda suspect: suspect.trigger.order)
+
+
+def _decision_around(suspect: Suspect, suspects: list[Suspect]) -> Suspect:
+    """The differing decision in whose expression the value lies, where there is one: it is what the reader has to change."""
+    return next((other for other in suspects if other.decides and other.site.number == suspect.site.inside), suspect)
 
 
 def _ordered(suspects: list[Suspect]) -> list[Suspect]:
@@ -145,3 +152,14 @@ def _finding(lab: Laboratory, suspect: Suspect, axis: str, case: spec.Case, prov
         evidence=tuple(sentences),
         order=suspect.trigger.order,
     )
+
+
+@evidence("a second call that takes another way", order=55)
+def second_call(lab: Laboratory) -> Iterator[Finding]:
+    """Where torch's own check saw two traces differ and no answer does: what the second call reads or decides differently."""
+    error = lab.subject.export.error
+    if error is None or error.type != "TracingCheckError" or lab.subject.failures:
+        return
+    again = replace(lab.base, call=2, varied="call")
+    suspects = compare(lab.trace_log, lab.recorded(again)[0], lab.instrumentation)
+    yield from (_finding(lab, suspect, "call", again, []) for suspect in _ordered(suspects)[:1])

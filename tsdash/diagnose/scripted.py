@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,10 +17,12 @@ from tsdash import plan, spec
 from tsdash.diagnose import isolation, twin
 from tsdash.diagnose.evidence import evidence, values_groups
 from tsdash.diagnose.laboratory import Laboratory, Result, quiet, same_answer
+from tsdash.diagnose.recorder import Stopped
 from tsdash.diagnose.subject import Finding, Strength
 from tsdash.diagnose.twin import MARK, PRINT, SAYS, WATCH, Probe, Twin
 
 MAX_TOLD = 20_000
+EAGER_S = 3.0  # of the twin in eager: a loop over every element would take for ever
 MAX_PRINTED = 4096  # elements of a container that is printed
 INT64 = 2**63
 _ATTEMPTS = 8  # compilations of a twin, each without the probes that the last one refused
@@ -56,6 +59,8 @@ def parted(lab: Laboratory) -> Iterator[Finding]:
 def _compare(lab: Laboratory, axis: str, case: spec.Case) -> Finding | None:
     made = twin.make(lab.loaded.source.text)
     expected, eager = _run_eager(lab, made, case)
+    if isinstance(eager.error, Stopped):
+        return None
     compiled = _compile(lab, made, _styles(made, expected))
     if compiled is None:
         return None
@@ -88,7 +93,11 @@ def _run_eager(lab: Laboratory, made: Twin, case: spec.Case) -> tuple[list[tuple
     loaded = _load(lab, text, "eager")
     told: list[tuple[int, Any]] = []
 
+    stop_at = time.monotonic() + EAGER_S
+
     def tell(number: int, value: Any) -> None:
+        if time.monotonic() > stop_at:
+            raise Stopped
         if len(told) < MAX_TOLD:
             told.append((number, _kept(value)))
 
@@ -246,6 +255,8 @@ def _agree(heard: Any, value: Any) -> bool:
         return False
     if heard is None:
         return value is None
+    if isinstance(value, str):
+        return heard == value.strip()
     return _same_text(heard, str(value))
 
 

@@ -392,14 +392,28 @@ class _Instrumenter(ast.NodeTransformer):
         site = self._site(VALUE, node, ast.unparse(node), line=node.lineno)
         outer, self._parent = self._parent, site.number
         if isinstance(node, ast.Call):
+            converts = self._converts(node)
             self._callee(node, site)
-            node.args = [self.visit(arg) for arg in node.args]
+            node.args = [self._argument(arg, converts) for arg in node.args]
             for keyword in node.keywords:
                 keyword.value = self.visit(keyword.value)
         else:
             self.generic_visit(node)
         self._parent = outer
         return self._report("value", site, node)
+
+    def _converts(self, node: ast.Call) -> bool:
+        """Whether a call is of a function rather than of a method: `int(k)`, `math.sqrt(n)`, `np.asarray(x)`."""
+        root = node.func
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        return isinstance(root, ast.Name) and self._outer(root.id) and root.id not in _FRAME_READERS
+
+    def _argument(self, node: ast.expr, converts: bool) -> ast.expr:
+        """An argument. A plain variable that is converted is reported too, for what it holds tells what was made Python."""
+        if converts and isinstance(node, ast.Name):
+            return self._report("value", self._site(VALUE, node, node.id, line=node.lineno), node)
+        return self.visit(node)
 
     def _callee(self, node: ast.Call, site: Site) -> None:
         if isinstance(node.func, ast.Attribute):
