@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tsdash.engine import landlock, seccomp
+from tsdash.errors import unknown
 
 try:
     import resource
@@ -27,6 +28,7 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+LEVELS = ("default", "strict")
 NOT_ISOLATED = "not isolated"  # the first word on a system without Landlock and seccomp
 STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR, CHANNEL = range(4)  # a worker's descriptors; it has no other
 _DESCRIPTORS = 256
@@ -59,6 +61,14 @@ class Bounds:
     strict: bool = False  # end rather than work with less than Landlock and seccomp
 
 
+def isolation() -> str:
+    """The level that the operator asks for in TSDASH_ISOLATION. Raises OptionError for one that does not exist."""
+    chosen = os.environ.get("TSDASH_ISOLATION") or LEVELS[0]
+    if chosen not in LEVELS:
+        raise unknown("TSDASH_ISOLATION", chosen, LEVELS)
+    return chosen
+
+
 def die_with_parent() -> None:
     """Ask the kernel for SIGKILL when the thread that started this process ends (Linux; elsewhere a closed socket tells)."""
     if sys.platform == "linux":
@@ -79,7 +89,7 @@ def confine(bounds: Bounds, *, channel: int, output: int, asks: int) -> tuple[st
     faulthandler.enable(file=STANDARD_ERROR)
     version = landlock.restrict(_grants(bounds))
     capabilities = _drop_capabilities(keep=_READ_ANYWAY if version else 0)
-    filtered = seccomp.restrict(own_signals=version < landlock.SCOPES_ABI, bind=bool(_accelerators()))
+    filtered = seccomp.restrict(own_signals=version < landlock.SCOPES_ABI, bind=bool(accelerators()))
     if bounds.strict and not (version and filtered):
         raise RuntimeError("strict isolation needs Landlock and seccomp, and this system has not both")
     _hand_over(filtered, asks)
@@ -157,9 +167,9 @@ def _grants(bounds: Bounds) -> Iterator[tuple[str, int]]:
 @functools.cache
 def common_grants() -> tuple[tuple[str, int], ...]:
     """What every worker may open; the zygote asks first, so that no worker has to look."""
-    accelerators = _accelerators()
-    readable = (*SYSTEM, *installation(), *(DRIVERS if accelerators else ()))
-    return (*((path, landlock.READ) for path in readable), *((path, landlock.DEVICE) for path in (*DEVICES, *accelerators)))
+    devices = accelerators()
+    readable = (*SYSTEM, *installation(), *(DRIVERS if devices else ()))
+    return (*((path, landlock.READ) for path in readable), *((path, landlock.DEVICE) for path in (*DEVICES, *devices)))
 
 
 def installation() -> tuple[str, ...]:
@@ -171,7 +181,7 @@ def installation() -> tuple[str, ...]:
 
 
 @functools.cache
-def _accelerators() -> tuple[str, ...]:
+def accelerators() -> tuple[str, ...]:
     return tuple(str(path) for pattern in ACCELERATORS for path in Path("/").glob(pattern[1:]))
 
 

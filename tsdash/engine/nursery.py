@@ -17,8 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tsdash.engine import folders
-from tsdash.engine.confinement import ENVIRONMENT, Bounds
+from tsdash.engine import bubblewrap, folders
+from tsdash.engine.confinement import ENVIRONMENT, Bounds, isolation
 
 _MAX_MESSAGE = 64 * 2**20  # bytes of one line from a worker; more is a protocol error
 _KILL_GRACE_S = 10.0  # for the kernel to take down a killed worker
@@ -46,6 +46,14 @@ class Nursery:
         self._ready: asyncio.Future[None] | None = None
         self._readable = [os.path.abspath(path) for path in os.environ.get("TSDASH_READABLE", "").split(os.pathsep) if path]
         self.confinement: tuple[str, ...] = ()  # what was applied to the latest worker
+        self._isolation = isolation()
+        self._sandbox: tuple[Path, int] | None = None
+        self.root = folders.root()  # of the folders of all runs
+        folders.remove_abandoned(self.root)
+        if self._isolation == "strict":
+            self._sandbox = folders.create(self.root)
+            self.root = self._sandbox[0]
+            bubblewrap.require(self.root)
 
     async def start(self) -> None:
         """Start the zygote if none is running and wait until it has imported torch."""
@@ -55,7 +63,7 @@ class Nursery:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tsdash.engine.zygote", str(theirs.fileno())],
+                self._command([sys.executable, "-m", "tsdash.engine.zygote", str(theirs.fileno())]),
                 pass_fds=[theirs.fileno()],
                 env={**environment, "PYTHONPATH": os.pathsep.join([_HOME_OF_TSDASH, *_own_path()]), "OMP_NUM_THREADS": "1"},
                 cwd=os.sep,  # -m puts the current folder on the search path
@@ -67,6 +75,11 @@ class Nursery:
             self._control = ours
             loop.add_reader(ours, self._hear)
         await asyncio.shield(self._ready)
+
+    def _command(self, program: list[str]) -> list[str]:
+        if self._sandbox is None:
+            return program
+        return bubblewrap.command(program, reads=(*self._readable, *_own_path(), os.getcwd()), root=self.root)
 
     async def preload(self, modules: tuple[str, ...]) -> None:
         """Have the zygote import what the coming workers need, once for all of them."""
@@ -93,6 +106,7 @@ class Nursery:
             reads=(*map(str, reads), *(self._readable if role == "author" else ())),
             writes=tuple(map(str, writes)),
             searches=(*searches, *(_own_path() if role == "author" else ())),
+            strict=self._sandbox is not None,
         )
         channel, channel_end = socket.socketpair()
         output, output_end = os.pipe()
@@ -104,7 +118,7 @@ class Nursery:
             channel_end.close()
             os.close(output_end)
         await worker.open()
-        self.confinement = worker.confinement
+        self.confinement = (*((bubblewrap.APPLIED,) if self._sandbox else ()), *worker.confinement)
         return worker
 
     def kill(self, pid: int) -> None:
@@ -122,6 +136,8 @@ class Nursery:
                 await asyncio.to_thread(self._process.wait, _KILL_GRACE_S)
             self._process.kill()
         self._forget("the engine was closed")
+        if self._sandbox is not None:
+            await asyncio.to_thread(folders.release, *self._sandbox)
 
     def _tell(self, request: dict[str, Any], fds: list[int] | None = None) -> None:
         if self._control is None:
