@@ -1,0 +1,149 @@
+"""Explore as a person uses it, in a real browser against a real server, engine and workers included."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import rest
+from tsdash import tokens
+
+RUN_MS = 240_000  # a run on a busy machine
+Opened = Callable[[str], Page]
+
+
+def run(page: Page) -> None:
+    """Press Run and wait for the verdicts."""
+    button = page.get_by_role("button", name=re.compile(r"^Run \d+|Run \d+ cases"))
+    expect(button).to_be_enabled()
+    button.click()
+    progress = page.get_by_role("progressbar").first
+    expect(progress).to_be_visible()
+    expect(progress).to_be_hidden(timeout=RUN_MS)
+    expect(page.get_by_text("Does it still give the same answers?")).to_be_visible()
+    rest(page)
+
+
+def choose_model(page: Page, name: str) -> None:
+    """Type a model's name into the box and take it."""
+    box = page.get_by_role("combobox", name=re.compile("Model"))
+    box.click()
+    box.fill(name)
+    page.get_by_role("option", name=name, exact=True).click()
+    rest(page)
+
+
+def sizes(page: Page, **dims: str) -> None:
+    """Set the sizes of dims in the sweep's popover."""
+    page.get_by_role("button", name="Sweep").click()
+    for dim, text in dims.items():
+        field = page.get_by_role("textbox", name=re.compile(f"^{dim}"))
+        field.fill(text)
+        field.press("Enter")
+        rest(page)
+    page.keyboard.press("Escape")
+
+
+def verdicts(page: Page) -> dict[str, str]:
+    """The verdict of each mode as the table shows it."""
+    rows = page.locator(".ts-verdicts tbody tr")
+    expect(rows.first).to_be_visible()
+    return {
+        row.locator(".ts-mode").inner_text().strip(): row.locator(".ts-verdict").inner_text().strip()
+        for row in rows.all()
+    }
+
+
+def test_the_whole_story(opened: Opened, context: BrowserContext) -> None:
+    """ResNet-18 traced and scripted may be shipped; a case opens down to its elements; a loop that tracing unrolls may not."""
+    page = opened("/")
+    choose_model(page, "torchvision:resnet18")
+    page.get_by_role("radio", name="quick").or_(page.get_by_text("quick", exact=True)).first.click()
+    rest(page)
+    sizes(page, batch="1,2", height="32,40", width="32")
+    run(page)
+    assert verdicts(page) == {"trace": "✓ ship", "script": "✓ ship"}
+    expect(page.get_by_role("heading", name=re.compile("^Ship (trace|script): same bits"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("(trace|script) answers in"))).to_be_visible()
+
+    cell = page.locator(".js-plotly-plot").first.locator(".textpoint").nth(3)
+    cell.click(force=True)
+    expect(page).to_have_url(re.compile("case=c4"))
+    rest(page)
+    expect(page.get_by_role("heading", name=re.compile(r"elements are equal, bit for bit"))).to_be_visible()
+    expect(page.get_by_text("How large: elements by |Δ|")).to_be_visible()
+    expect(page.get_by_text(re.compile("Plain rule holds"))).to_be_visible()
+    page.go_back()
+    expect(page).not_to_have_url(re.compile("case=c4"))
+    page.go_forward()
+    expect(page).to_have_url(re.compile("case=c4"))
+
+    second = context.new_page()
+    second.goto(page.url)
+    expect(second.get_by_role("heading", name=re.compile("^Ship (trace|script)"))).to_be_visible(timeout=RUN_MS)
+    assert verdicts(second) == verdicts(page)
+    second.close()
+
+    choose_model(page, "decay_loop")
+    run(page)
+    assert verdicts(page)["trace"] == "✗ do not ship"
+    assert verdicts(page)["script"] == "✓ ship"
+    expect(page.locator(".ts-line.ts-guilty").first).to_be_visible()
+    expect(page.get_by_text("Worst elements")).to_be_visible()
+
+
+def test_a_run_can_be_cancelled(opened: Opened) -> None:
+    """Cancel ends the run and keeps what it has."""
+    page = opened("/?model=unet")
+    page.get_by_role("button", name=re.compile(r"Run \d+")).click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text(re.compile("^Cancelled after"))).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+
+
+def test_ctrl_enter_runs(opened: Opened) -> None:
+    """The keyboard's way to Run."""
+    page = opened("/?model=mlp")
+    page.keyboard.press("Control+Enter")
+    expect(page).to_have_url(re.compile(r"run=\d+"))
+    expect(page.get_by_text("Does it still give the same answers?")).to_be_visible(timeout=RUN_MS)
+
+
+def test_no_accessibility_fault(opened: Opened) -> None:
+    """axe finds nothing on the empty page and on a finished run, in either appearance."""
+    page = opened("/?model=early_exit")
+    assert faults(page) == {"light": [], "dark": []}
+    page.get_by_text("quick", exact=True).click()
+    rest(page)
+    run(page)
+    assert faults(page) == {"light": [], "dark": []}
+
+
+def faults(page: Page) -> dict[str, list[str]]:
+    """What axe finds in each appearance, one line a rule with the first element concerned."""
+    found: dict[str, list[str]] = {}
+    for scheme in ("light", "dark"):
+        switch(page, dark=scheme == "dark")
+        violations = Axe().run(page).response["violations"]
+        found[scheme] = [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in violations]
+    switch(page, dark=False)
+    return found
+
+
+def switch(page: Page, *, dark: bool) -> None:
+    """Change the appearance and wait until the first figure, which is made for one, has been drawn anew."""
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    ink = tokens.appearance(dark).text
+    rgb = ", ".join(str(int(ink[i : i + 2], 16)) for i in (1, 3, 5))
+    expect(page.locator(".js-plotly-plot .ytick text").first).to_have_css("fill", f"rgb({rgb})")
+    rest(page)
+
+
+def test_the_page_follows_the_appearance(opened: Opened) -> None:
+    """Figures are drawn again when the viewer switches to dark and back."""
+    page = opened("/?model=mlp")
+    switch(page, dark=True)
+    switch(page, dark=False)
