@@ -52,6 +52,8 @@ stats              | spec                                                       
 timing             | spec stats                                                         | torch
 calling            | spec seeds inputs tensorfile                                       | torch
 judge              | spec formats stats                                                 |
+plain              |                                                                    |
+repro              | spec models transforms inputs exporters plan judge plain           | (torch numpy)
 diagnose.catalogue | spec                                                               |
 diagnose           | spec errors tracebacks models.loading inputs exporters plan nodes  | torch numpy
                    | tree compare calling diagnose.catalogue                            |
@@ -72,12 +74,12 @@ plots              | spec formats tokens                                        
 report             | spec formats tokens stats judge records verdicts findings tables   | numpy pandas plotly
                    | plots                                                              |
 cli                | spec errors formats tokens environment models transforms inputs    |
-                   | exporters plan stats judge diagnose.catalogue records store        |
+                   | exporters plan stats judge repro diagnose.catalogue records store  |
                    | verdicts archive engine findings tables plots report               |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
-                   | exporters plan elements stats judge diagnose.catalogue records     |
-                   | store verdicts archive engine findings tables plots report         |
+                   | exporters plan elements stats judge repro diagnose.catalogue       |
+                   | records store verdicts archive engine findings tables plots report |
 """
 SCRIPTS = ("app", "pages")  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them

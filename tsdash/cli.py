@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tsdash import __version__, archive, environment, formats, inputs, models, plan, tables
+from tsdash import __version__, archive, environment, formats, inputs, models, plan, repro, tables
 from tsdash.engine.core import Engine
 from tsdash.errors import OptionError, UserError, unknown
 from tsdash.exporters import EXPORTERS
@@ -139,6 +139,13 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("before", type=int)
     compare.add_argument("after", type=int)
     compare.set_defaults(command=_compare)
+    shown = actions.add_parser("repro", help="a case as one Python file that needs no tsdash")
+    shown.add_argument("id", type=int)
+    shown.add_argument("mode")
+    shown.add_argument("case")
+    shown.add_argument("file", nargs="?", default="-", help="- for standard output (default)")
+    shown.add_argument("--pytest", action="store_true", help="as a test rather than a program")
+    shown.set_defaults(command=_repro)
     taken = actions.add_parser("import", help="take in a run that was exported")
     taken.add_argument("file", type=Path)
     taken.set_defaults(command=_import)
@@ -355,6 +362,23 @@ def _export(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     print(archive.import_run(Store(), options.file))
+    return 0
+
+
+def _repro(options: argparse.Namespace) -> int:
+    record = Store().load(options.id)
+    found = {(result.mode, result.case.id): result for result in record.results}
+    if options.mode not in record.spec.modes:
+        raise unknown("mode", options.mode, record.spec.modes)
+    if (options.mode, options.case) not in found:
+        raise unknown("case", options.case, [case for mode, case in found if mode == options.mode])
+    write = repro.pytest_file if options.pytest else repro.script
+    base, limit_s = record.spec.cases[0], record.spec.limits.case_s
+    text = write(record.spec.model, base, found[options.mode, options.case], limit_s=limit_s)
+    if options.file == "-":
+        print(text, end="")
+    else:
+        Path(options.file).write_text(text, encoding="utf-8")
     return 0
 
 

@@ -121,7 +121,7 @@ def build(loaded: Source, case: spec.Case) -> tuple[Args, Kwargs]:
     import torch
 
     inputs = loaded.inputs(case.dims, seed=case.seed)
-    generator = torch.Generator().manual_seed(_seed(case.values, case.seed))
+    generator = torch.Generator().manual_seed(values_seed(case.values, case.seed))
     change = TRANSFORMS[case.values]
     inputs = nest(lambda tensor: change(tensor, generator), inputs)
     inputs = to_device(cast(inputs, parse_dtype(case.dtype)[1]), case.device)
@@ -232,7 +232,7 @@ def _same_tensor(first: torch.Tensor, second: torch.Tensor) -> bool:
     return bool(torch.equal(*raw))
 
 
-def _seed(values: str, seed: int) -> int:
+def values_seed(values: str, seed: int) -> int:
     """A seed of its own for every transform: that of make_inputs would draw the given values again."""
     return int.from_bytes(hashlib.sha256(f"{values}:{seed}".encode()).digest()[:6], "big")
 

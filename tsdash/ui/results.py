@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 from dataclasses import dataclass
 
 import streamlit as st
 
-from tsdash import findings, formats, plan, report
+from tsdash import findings, formats, plan, report, repro
 from tsdash.records import Record
 from tsdash.spec import GIVEN, VERDICTS, Case, CaseResult, Judgement, OutputFacts
 from tsdash.tokens import OUTCOMES
@@ -143,6 +144,7 @@ def scope(loaded: Loaded, selection: Selection) -> None:
         st.space("stretch")
         with st.popover("Reproduce", icon=":material/terminal:", help="This case on the command line"):
             st.code(command(record, selection.mode, selection.case), language="bash", wrap_lines=True)
+            _repros(record, selection)
         text = json.dumps(report.check_report(record), indent=1, allow_nan=False)
         name = f"tsdash-{record.spec.model.filename.removesuffix('.py')}-{record.id}.json"
         st.download_button(
@@ -158,6 +160,28 @@ def scope(loaded: Loaded, selection: Selection) -> None:
     st.markdown(f":{look.badge}-badge[{look.glyph} {look.label}] {as_markdown(selection.judgement.detail)}")
     if selection.output:
         st.caption(as_markdown(findings.plain_rule(selection.output)))
+
+
+def _repros(record: Record, selection: Selection) -> None:
+    """The case as a file that needs no tsdash, to send or to keep."""
+    if selection.result is None:
+        return
+    base, limit_s = record.spec.cases[0], record.spec.limits.case_s
+    name = f"{record.spec.model.filename.removesuffix('.py')}_{selection.mode}_{selection.case.id}"
+    name = "".join(letter if letter.isalnum() else "_" for letter in name)
+    for label, write, file in (
+        ("Python file", repro.script, f"repro_{name}.py"),
+        ("pytest test", repro.pytest_file, f"test_{name}.py"),
+    ):
+        st.download_button(
+            label,
+            functools.partial(write, record.spec.model, base, selection.result, limit_s=limit_s),
+            file,
+            "text/x-python",
+            icon=":material/download:",
+            on_click="ignore",
+            help="Builds the model, exports and shows the difference, without tsdash",
+        )
 
 
 def _case_name(case: Case, base: Case) -> str:
