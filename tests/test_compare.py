@@ -16,8 +16,9 @@ import torch
 from hypothesis import given, settings
 
 from tsdash import chunks, decades
-from tsdash.compare import LOW, WORST, against_oracle, compare
+from tsdash.compare import against_oracle, compare
 from tsdash.spec import PLAIN_TOLERANCE, OutputFacts, from_json, to_json
+from tsdash.totals import LOW, WORST
 
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 COMPLEX = (torch.complex64, torch.complex128)
@@ -129,7 +130,7 @@ def reference(actual: torch.Tensor, expected: torch.Tensor) -> dict[str, Any]:
         "max_rel": max(
             (ratio(size, modulus(y)) for size, (_, y) in zip(sizes, both, strict=True) if y != 0), default=0.0
         ),
-        "over_plain": sum(size > PLAIN_TOLERANCE for size in sizes) + sum(apart.values()),
+        "over_plain": sum(rounded(size) > PLAIN_TOLERANCE for size in sizes) + sum(apart.values()),
         "nan_disagree": apart["nan"],
         "inf_disagree": apart["inf"],
         "zero": sum(size == 0 for size in sizes),
@@ -225,6 +226,29 @@ def test_facts_agree_with_the_reference_whatever_the_dtype_layout_and_chunk(
     """Every sum, maximum and count is that of a loop over Python numbers, wherever the chunks are cut."""
     with mock.patch.object(chunks, "CHUNK", chunk):
         check(*pair)
+
+
+@settings(max_examples=80)
+@given(
+    bits=st.lists(
+        st.tuples(
+            st.integers(0, 0x7F7FFFFF), st.sampled_from((0, 0, 1, -1, 2, 5, 1000, 2**22, -(2**22))), st.booleans()
+        ),
+        min_size=1,
+        max_size=24,
+    ),
+    chunk=st.sampled_from((1, 3, 2**15)),
+)
+def test_facts_hold_for_float32_that_are_a_few_steps_apart(bits: list[tuple[int, int, bool]], chunk: int) -> None:
+    """The usual case, pairs of neighbours of any size down to the subnormal, has a way of its own and the same facts."""
+    near = [(min(max(place + steps, 0), 0x7F7FFFFF), place, -(2**31) if minus else 0) for place, steps, minus in bits]
+    actual = torch.tensor([one | sign for one, _, sign in near], dtype=torch.int64).to(torch.int32).view(torch.float32)
+    expected = (
+        torch.tensor([other | sign for _, other, sign in near], dtype=torch.int64).to(torch.int32).view(torch.float32)
+    )
+    with mock.patch.object(chunks, "CHUNK", chunk):
+        facts = check(actual, expected)
+    assert facts.max_ulp == max(abs(one - other) for one, other, _ in near)
 
 
 @settings(max_examples=40)
@@ -442,6 +466,24 @@ def test_differences_that_overflow_their_own_dtype_are_taken_in_float64() -> Non
         compare(torch.tensor([0], dtype=torch.uint8), torch.tensor([255], dtype=torch.uint8), path="output").max_abs
         == 255
     )
+
+
+def test_the_relative_error_of_a_subnormal_number_is_found_among_others() -> None:
+    """Twice the smallest float32 is 100 % off, although only one step away."""
+    expected = torch.tensor([1.0, 2.0, 1e-45, 3.0])
+    actual = torch.tensor([1.25, 2.0, 3e-45, 3.0])
+    with mock.patch.object(chunks, "CHUNK", 1):
+        assert compare(actual, expected, path="output").max_rel == 1.0
+
+
+def test_an_infinite_difference_is_not_lost_behind_a_large_relative_error() -> None:
+    """Where float64 cannot hold Δ, |Δ| and the relative error are infinite, whatever came before."""
+    expected = torch.tensor([1.0, -1.7e308], dtype=torch.float64)
+    actual = torch.tensor([1e5, 1.7e308], dtype=torch.float64)
+    with mock.patch.object(chunks, "CHUNK", 1):
+        facts = compare(actual, expected, path="output")
+    assert (facts.max_abs, facts.max_rel, facts.inf_disagree) == (INF, INF, 0)
+    assert facts.mean_abs == pytest.approx(1.7e308)
 
 
 def test_zero_of_either_sign_is_no_difference_but_not_identical() -> None:

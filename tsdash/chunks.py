@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-CHUNK = 2**15  # elements: six float64 arrays of it lie in the processor's second cache
+CHUNK = 2**16  # elements: few enough to stay in cache, enough to make little of what a call costs
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -74,12 +75,16 @@ def together(*tensors: torch.Tensor) -> Iterator[tuple[Span, list[torch.Tensor]]
 
 def _readable(tensor: torch.Tensor) -> torch.Tensor:
     """A tensor of one axis or more whose dtype torch can convert; packed bits are read as bytes."""
-    name = str(tensor.dtype).removeprefix("torch.")
-    packed = name.startswith(("bits", "float4")) or name in {
+    tensor = tensor.view(torch.uint8) if _is_packed(tensor.dtype) else tensor
+    return tensor if tensor.ndim else tensor.reshape(1)
+
+
+@functools.cache
+def _is_packed(dtype: torch.dtype) -> bool:
+    name = str(dtype).removeprefix("torch.")
+    return name.startswith(("bits", "float4")) or name in {
         f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)
     }
-    tensor = tensor.view(torch.uint8) if packed else tensor
-    return tensor if tensor.ndim else tensor.reshape(1)
 
 
 def _copy_of(tensor: torch.Tensor) -> torch.Tensor | None:
@@ -97,42 +102,46 @@ def _dense(part: torch.Tensor, copy: torch.Tensor | None) -> torch.Tensor:
 
 
 class Scratch:
-    """Arrays of one chunk's length that every chunk overwrites."""
+    """Arrays of one chunk's length that every chunk overwrites; a complex number takes two places in the first three."""
 
     def __init__(self, parts: int, elements: int) -> None:
         room = min(CHUNK, elements)
-        self.actual, self.expected = (
-            torch.empty(room * parts, dtype=torch.float64),
-            torch.empty(room * parts, dtype=torch.float64),
-        )
-        self.delta = np.empty(room * parts)
-        self.size, self.scale, self.other = np.empty(room), np.empty(room), np.empty(room)
-        self.mask = np.empty(room, np.bool_)
+        self.actual, self.expected, self.delta = np.empty(room * parts), np.empty(room * parts), np.empty(room * parts)
+        self.scale, self.other = np.empty(room), np.empty(room)
+        self.mask = np.empty(room * parts, np.bool_)
 
 
 @dataclass
 class Chunk:
-    """One span of a pair, flat. `widen` and `subtract` fill its float64 arrays, where a complex number is two numbers."""
+    """One span of a pair, flat. Its float64 arrays are scratch until they are filled."""
 
     span: Span
-    parts: int  # 2 for complex numbers
+    parts: int  # 2 for complex numbers, which lie in the float64 arrays as two numbers
     raw: tuple[torch.Tensor, torch.Tensor]
     scratch: Scratch
     bad: Mask | None = None  # numbers that `set_apart` set to zero on both sides
     apart: int = 0  # elements that disagree in NaN or Inf
 
+    def __post_init__(self) -> None:
+        count = self.elements * self.parts
+        self.actual, self.expected, self.delta = (
+            self.scratch.actual[:count],
+            self.scratch.expected[:count],
+            self.scratch.delta[:count],
+        )
+
     @property
     def elements(self) -> int:
         return self.span.elements
 
-    def widen(self) -> None:
-        """Both sides in float64."""
-        count = self.elements * self.parts
-        sides = self.scratch.actual[:count], self.scratch.expected[:count]
-        for raw, side in zip(self.raw, sides, strict=True):
-            (side.view(torch.complex128) if self.parts == 2 else side).copy_(raw)
-        self.actual, self.expected = (side.numpy() for side in sides)
-        self.delta = self.scratch.delta[:count]
+    def fill(self, **sides: torch.Tensor | npt.NDArray[np.float32]) -> None:
+        """Fill `actual`, `expected` or `delta` from numbers of any dtype."""
+        for name, numbers in sides.items():
+            target: npt.NDArray[Any] = getattr(self, name)
+            if isinstance(numbers, np.ndarray):
+                np.copyto(target, numbers)
+            else:
+                torch.from_numpy(target if self.parts == 1 else target.view(np.complex128)).copy_(numbers)
 
     def subtract(self) -> None:
         """Δ in float64; of 64-bit integers exactly, although float64 cannot tell 2**53 from its successor."""

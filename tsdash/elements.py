@@ -163,10 +163,10 @@ class _Totals:
 
 def _add(chunk: Chunk, totals: _Totals) -> None:
     size, scale = np.empty(chunk.elements), np.empty(chunk.elements)
-    chunk.widen()
+    chunk.fill(actual=chunk.raw[0], expected=chunk.raw[1])
     chunk.subtract()
     apart = None
-    if not np.isfinite(np.dot(chunk.delta, chunk.delta)):
+    if not np.isfinite(chunk.delta.sum()):
         nan, inf = chunk.set_apart()
         apart = nan | inf
     chunk.moduli(chunk.delta, size)

@@ -60,8 +60,8 @@ def scaled(actual: torch.Tensor, expected: torch.Tensor, *, max_abs: float, comp
     squares, products, sum_abs = np.zeros(3), np.zeros(2), 0.0
     for sides in _finite(actual, expected, share):
         a, e, d = (side / unit for side, unit in zip(sides, units, strict=True))
-        squares += [np.dot(a, a), np.dot(e, e), np.dot(d, d)]
-        products += [np.dot(a, e), np.dot(d, e)]
+        squares += [np.square(side).sum() for side in (a, e, d)]
+        products += [(a * e).sum(), (d * e).sum()]
         sum_abs += float(np.abs(d.view(np.complex128) if expected.is_complex() or actual.is_complex() else d).sum())
     norm_a, norm_e, norm_d = (math.sqrt(square) for square in squares)
     unit = float(units[2])
@@ -79,7 +79,7 @@ def scaled(actual: torch.Tensor, expected: torch.Tensor, *, max_abs: float, comp
 def _finite(actual: torch.Tensor, expected: torch.Tensor, share: float) -> Iterator[tuple[Floats, Floats, Floats]]:
     """Chunks of actual, expected and Δ in float64, zero where either side is not finite."""
     for chunk in chunks.pairs(actual, expected):
-        chunk.widen()
+        chunk.fill(actual=chunk.raw[0], expected=chunk.raw[1])
         chunk.subtract()
         chunk.set_apart()
         if share != 1.0:

@@ -1,0 +1,257 @@
+"""What all elements of two tensors come to, added up chunk by chunk: sums, maxima, counts, the worst elements."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tsdash import bits, chunks, decades
+from tsdash.argmax import Flips
+from tsdash.chunks import Chunk, Floats
+from tsdash.spec import PLAIN_TOLERANCE, Histogram
+
+WORST = 10  # elements kept
+LOW, DECADES = -12, 16  # the histogram's range: 1e-12 to 1e4
+_TOP = float(decades.edges(LOW, DECADES)[-1])
+_SLACK = 1 - 2.0**-50  # for the rounding of a product that stands in for a quotient
+
+
+class Found(NamedTuple):
+    """An element that may be one of the worst."""
+
+    size: float  # |Δ|
+    flat: int  # its index in C order
+    expected: float
+    actual: float
+    delta: float
+
+
+@dataclass
+class Totals:
+    """What the chunks seen so far come to; sums and maxima over the elements that are finite on both sides."""
+
+    same: bool = False  # bit for bit, NaN like NaN
+    sum_abs: float = 0.0
+    dd: float = 0.0  # Δ·Δ
+    ed: float = 0.0  # expected·Δ
+    ee: float = 0.0  # expected·expected
+    max_abs: float = 0.0
+    max_rel: float = 0.0
+    max_ulp: float = 0.0
+    over_plain: int = 0
+    zero: int = 0
+    nan_disagree: int = 0
+    inf_disagree: int = 0
+    above: int = 0  # elements with |Δ| at or above the histogram's last edge
+    worst: list[Found] = field(default_factory=list)
+    nan_found: list[Found] = field(default_factory=list)
+    inf_found: list[Found] = field(default_factory=list)
+    histogram: Histogram | None = None  # once all is added
+    screened: bool = (
+        False  # some chunk was left out of max_rel by a bound that subnormal numbers, whose Δ is tiny, need not keep
+    )
+
+    @property
+    def apart(self) -> int:
+        return self.nan_disagree + self.inf_disagree
+
+
+def of_equals(expected: torch.Tensor) -> Totals:
+    """The totals of a tensor against its like."""
+    count = expected.numel()
+    return Totals(
+        same=True,
+        zero=count,
+        histogram=Histogram(low=LOW, counts=(0,) * (DECADES * decades.BINS_PER_DECADE), zero=count),
+    )
+
+
+def add_up(actual: torch.Tensor, expected: torch.Tensor, flips: Flips | None) -> Totals:
+    """One pass over all elements. `flips`, where given, counts the rows whose largest element moves."""
+    one_dtype, ulp = actual.dtype == expected.dtype, bits.has_ulp(actual, expected)
+    totals, tally = Totals(same=one_dtype), decades.Tally(LOW, DECADES)
+    for chunk in chunks.pairs(actual, expected):
+        if one_dtype and expected.dtype == torch.float32 and _add_close(chunk, totals, tally, flips):
+            continue
+        if one_dtype and bits.equal(*chunk.raw, chunk.scratch.mask):
+            _add_equal(chunk, totals, flips)
+            continue
+        _add(chunk, totals, tally, flips)
+        if ulp:
+            totals.max_ulp = max(totals.max_ulp, bits.max_ulp(*chunk.raw, chunk.bad))
+    totals.histogram = _histogram(totals, tally.counts(), expected.numel())
+    if totals.screened and totals.histogram.below > 0:
+        totals.max_rel = _max_rel_of_all(actual, expected)
+    return totals
+
+
+def _histogram(totals: Totals, counts: list[int], elements: int) -> Histogram:
+    below = elements - totals.zero - totals.apart - sum(counts) - totals.above
+    return Histogram(
+        low=LOW, counts=tuple(counts), zero=totals.zero, below=below, above=totals.above, nonfinite=totals.apart
+    )
+
+
+def _add_close(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips | None) -> bool:
+    """Add a chunk of float32 whose pairs are all finite and within a factor of two. Returns False, having done nothing, for others.
+
+    Δ is then exact in float32 (Sterbenz), and no |Δ| / |expected| exceeds twice the ULP distance in units of the binade.
+    """
+    actual, expected = chunk.raw[0].numpy(), chunk.raw[1].numpy()
+    narrow = chunk.scratch.other.view(np.float32)[: len(actual)]
+    steps = bits.reach(actual.view(np.int32), expected.view(np.int32), out=narrow.view(np.int32))
+    if not 0 < steps < bits.BINADE32:
+        return False
+    np.subtract(actual, expected, out=narrow)
+    chunk.fill(delta=narrow, expected=expected)
+    dd = dot(chunk.delta, chunk.delta)
+    if not math.isfinite(dd):
+        return False
+    if flips is not None:
+        flips.add(actual, expected)
+    totals.max_ulp = max(totals.max_ulp, float(steps))
+    _add_finite(chunk, totals, tally, dd, largest_ratio=2 * steps / bits.BINADE32)
+    return True
+
+
+def _add_equal(chunk: Chunk, totals: Totals, flips: Flips | None) -> None:
+    """Add a chunk that is bit-equal: no Δ, but its part of ‖expected‖."""
+    chunk.fill(expected=chunk.raw[1])
+    if flips is not None:
+        flips.add(chunk.expected, chunk.expected, equal=True)
+    totals.zero += chunk.elements
+    ee = dot(chunk.expected, chunk.expected)
+    if not math.isfinite(ee):
+        finite = chunk.expected[np.isfinite(chunk.expected)]
+        ee = dot(finite, finite)
+    totals.ee += ee
+
+
+def _add(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips | None) -> None:
+    """Add any chunk, in float64."""
+    chunk.fill(actual=chunk.raw[0], expected=chunk.raw[1])
+    if flips is not None:
+        flips.add(*_scores(chunk))
+    chunk.subtract()
+    dd = dot(chunk.delta, chunk.delta)
+    if not math.isfinite(dd):  # a finite Δ·Δ is proof that both sides are finite
+        _count_apart(chunk, totals)
+        dd = dot(chunk.delta, chunk.delta)
+    _add_finite(chunk, totals, tally, dd)
+
+
+def _scores(chunk: Chunk) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Both sides as numpy finds their maxima fastest."""
+    if all(raw.dtype == torch.float32 for raw in chunk.raw):
+        return chunk.raw[0].numpy(), chunk.raw[1].numpy()
+    return chunk.actual, chunk.expected
+
+
+def _count_apart(chunk: Chunk, totals: Totals) -> None:
+    """Count what disagrees in NaN or Inf, and keep the first few elements of each."""
+    nan, inf = chunk.set_apart()
+    totals.nan_disagree += int(np.count_nonzero(nan))
+    totals.inf_disagree += int(np.count_nonzero(inf))
+    for where, kept in ((nan, totals.nan_found), (inf, totals.inf_found)):
+        kept += _found(chunk, np.flatnonzero(where)[: WORST - len(kept)])
+
+
+def _add_finite(chunk: Chunk, totals: Totals, tally: decades.Tally, dd: float, largest_ratio: float = math.inf) -> None:
+    """Add a chunk whose `delta` and `expected` are filled and finite. Overwrites `delta`."""
+    totals.dd += dd
+    totals.ed += dot(chunk.expected, chunk.delta)
+    totals.ee += dot(chunk.expected, chunk.expected)
+    size = chunk.moduli(chunk.delta, chunk.scratch.delta)
+    largest = float(size.max())
+    totals.sum_abs += float(np.add.reduce(size))
+    totals.max_abs = max(totals.max_abs, largest)
+    zero = _count(chunk, size, tally)
+    totals.zero += zero
+    totals.same = totals.same and zero == chunk.elements and bits.equal_but_for_nan(*chunk.raw)
+    if largest > PLAIN_TOLERANCE:
+        totals.over_plain += int(
+            np.count_nonzero(np.greater(size, PLAIN_TOLERANCE, out=chunk.scratch.mask[: len(size)]))
+        )
+    if largest >= _TOP:
+        totals.above += int(np.count_nonzero(size >= _TOP))
+    if largest_ratio <= totals.max_rel:
+        totals.screened = True
+    elif largest > 0:
+        totals.max_rel = _max_rel(chunk, size, largest, totals.max_rel)
+    if largest > _bar(totals):
+        _keep_worst(chunk, size, totals)
+
+
+def _count(chunk: Chunk, size: Floats, tally: decades.Tally) -> int:
+    """Count |Δ| by its bin. Returns the number of elements with Δ = 0, those that were set apart not included."""
+    zero = tally.add(size, chunk.scratch.other.view(np.uint64)[: len(size)])
+    if zero and any(raw.element_size() >= 8 for raw in chunk.raw):
+        zero = len(size) - int(np.count_nonzero(size))
+    return zero - chunk.apart
+
+
+def _max_rel(chunk: Chunk, size: Floats, top: float, largest: float) -> float:
+    """The largest |Δ| / |expected| so far, `largest` before; `top` is the largest |Δ|. What cannot exceed it is found by a product, which is cheaper than a quotient."""
+    scale = chunk.moduli(chunk.expected, chunk.scratch.scale)
+    product, mask = chunk.scratch.other[: len(size)], chunk.scratch.mask[: len(size)]
+    np.multiply(scale, largest * _SLACK, out=product)
+    if math.isinf(top):
+        np.minimum(product, sys.float_info.max, out=product)  # so that an infinite |Δ| exceeds it
+    np.greater(size, product, out=mask)
+    if not mask.any():
+        return largest
+    size, scale = size[mask], scale[mask]
+    ratios = size[scale > 0] / scale[scale > 0]
+    return max(largest, float(ratios.max(initial=0.0)))
+
+
+def _max_rel_of_all(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    """The largest |Δ| / |expected| by a pass of its own, for float32 where subnormal numbers may have slipped through."""
+    largest = 0.0
+    for chunk in chunks.pairs(actual, expected):
+        chunk.fill(actual=chunk.raw[0], expected=chunk.raw[1])
+        chunk.subtract()
+        chunk.set_apart()
+        size = chunk.moduli(chunk.delta, chunk.scratch.delta)
+        largest = _max_rel(chunk, size, float(size.max()), largest)
+    return largest
+
+
+def _bar(totals: Totals) -> float:
+    """What |Δ| has to exceed to be one of the worst."""
+    return totals.worst[-1].size if len(totals.worst) == WORST else 0.0
+
+
+def _keep_worst(chunk: Chunk, size: Floats, totals: Totals) -> None:
+    """The ten largest |Δ| so far, the earlier element first where they are equal."""
+    places = np.flatnonzero(size > _bar(totals))
+    if len(places) > WORST:
+        sizes = size[places]
+        bar = np.partition(sizes, -WORST)[-WORST]
+        places = np.concatenate([places[sizes > bar], places[sizes == bar][:WORST]])
+    totals.worst += _found(chunk, places)
+    totals.worst.sort(key=lambda found: (-found.size, found.flat))
+    del totals.worst[WORST:]
+
+
+def _found(chunk: Chunk, places: npt.NDArray[np.intp]) -> list[Found]:
+    found = []
+    for place, actual, expected in zip(
+        places.tolist(), *(bits.numbers_at(raw, places) for raw in chunk.raw), strict=True
+    ):
+        delta = actual - expected
+        if chunk.parts == 2:
+            expected, actual, delta = (math.hypot(number.real, number.imag) for number in (expected, actual, delta))
+        found.append(Found(abs(float(delta)), chunk.span.start + place, float(expected), float(actual), float(delta)))
+    return found
+
+
+def dot(one: Floats, other: Floats) -> float:
+    """A dot product through torch, whose threads are ours to set; numpy's BLAS starts its own."""
+    return float(torch.dot(torch.from_numpy(one), torch.from_numpy(other)))
