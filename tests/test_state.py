@@ -52,7 +52,15 @@ def test_a_model_with_an_object_that_cannot_be_looked_into_has_no_fingerprint() 
     assert fingerprint(model) is None
 
 
-@pytest.mark.parametrize("tensor", [torch.zeros(0), torch.zeros(2, device="meta"), torch.zeros(3, 3).to_sparse(), torch.ones(2, 2, dtype=torch.complex64).conj().T])
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(0),
+        torch.zeros(2, device="meta"),
+        torch.zeros(3, 3).to_sparse(),
+        torch.ones(2, 2, dtype=torch.complex64).conj().T,
+    ],
+)
 def test_any_tensor_has_a_fingerprint(tensor: torch.Tensor) -> None:
     model = torch.nn.Module()
     model.held = tensor

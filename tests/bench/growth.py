@@ -25,7 +25,11 @@ MIB = 2**20
 def _rows(what: str, unit: str, found: list[tuple[int, float, float]]) -> list[dict[str, Any]]:
     """A row a size: seconds and MiB per unit beside those of the largest size but one, which is past the fixed costs."""
     return [
-        {"what": f"{what}: {size:,}", "figure": f"{1e6 * seconds / size:.3g} µs a {unit}, {memory / MIB:.0f} MiB in all", "goal": "flat within 20 %"}
+        {
+            "what": f"{what}: {size:,}",
+            "figure": f"{1e6 * seconds / size:.3g} µs a {unit}, {memory / MIB:.0f} MiB in all",
+            "goal": "flat within 20 %",
+        }
         for size, seconds, memory in found
     ]
 

@@ -49,7 +49,17 @@ def _free_port() -> int:
 
 def _started(port: int, home: str) -> subprocess.Popen[bytes]:
     """The dashboard on `port`, once it answers."""
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app.py",
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+    ]
     server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TSDASH_HOME": home}, stdout=subprocess.DEVNULL)
     end = time.monotonic() + LIMIT_S
     while time.monotonic() < end:
@@ -88,13 +98,17 @@ def main() -> list[dict[str, Any]]:
         store = Store(Path(home))
         source = ModelSource(name="bench", kind="file", filename="bench.py", text=MODEL)
         spec = RunSpec(model=source, modes=("trace",), cases=plan.cases(Sweep(seeds=tuple(range(CASES))), {"n": 2}))
-        run = store.create(spec, {"effort": "standard"}, {}, "server:999999999:1.00")  # the server takes it up at its start
+        run = store.create(
+            spec, {"effort": "standard"}, {}, "server:999999999:1.00"
+        )  # the server takes it up at its start
         port = _free_port()
         server = _started(port, home)
         try:
 
             async def everybody() -> list[Any]:
-                return await asyncio.gather(*(_session(port, f"run={run}", number) for number in range(SESSIONS)), return_exceptions=True)
+                return await asyncio.gather(
+                    *(_session(port, f"run={run}", number) for number in range(SESSIONS)), return_exceptions=True
+                )
 
             results = asyncio.run(everybody())
             running = store.progress(run)[0] == "running"

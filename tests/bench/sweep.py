@@ -75,8 +75,16 @@ def _sweep(name: str, shapes: int, calls: int) -> list[dict[str, Any]]:
             alone_s += sum(_measured_s([*fixed, arm], calls)[0] for arm in timed)
     k = len(modes)
     return [
-        {"what": f"{name}, {shapes} shapes, {calls} calls: share of pure forwards", "figure": f"{100 * forward_s / together_s:.1f} %", "goal": "≥ 90 %"},
-        {"what": f"{name}: {k} modes together ÷ one run each", "figure": f"{together_s:.1f} s ÷ {alone_s:.1f} s = {together_s / alone_s:.3f}", "goal": f"≤ {(k + 1) / (2 * k):.3f}"},
+        {
+            "what": f"{name}, {shapes} shapes, {calls} calls: share of pure forwards",
+            "figure": f"{100 * forward_s / together_s:.1f} %",
+            "goal": "≥ 90 %",
+        },
+        {
+            "what": f"{name}: {k} modes together ÷ one run each",
+            "figure": f"{together_s:.1f} s ÷ {alone_s:.1f} s = {together_s / alone_s:.3f}",
+            "goal": f"≤ {(k + 1) / (2 * k):.3f}",
+        },
     ]
 
 

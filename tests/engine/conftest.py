@@ -9,8 +9,8 @@ import pytest
 
 from tsdash import models, plan
 from tsdash.engine.core import Engine
-from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
 from tsdash.records import Record
+from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
 from tsdash.store import Store
 
 LIMITS = Limits(load_s=60, export_s=60, case_s=30, memory_mib=3072)

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tsdash import plan
 from tsdash.judge import judge
 from tsdash.report import verdicts
-from tsdash import plan
 from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
 
 GOOD = """
@@ -43,9 +43,16 @@ def outcomes(record, mode="trace"):
 
 def test_a_good_model_ships_in_every_mode(check):
     """The same bits in every case, traced and scripted."""
-    record = check(GOOD, modes=("trace", "script"), sweep=Sweep(dims={"n": (2, 3)}, values=("negative", "nan"), dtypes=("float64",)))
+    record = check(
+        GOOD,
+        modes=("trace", "script"),
+        sweep=Sweep(dims={"n": (2, 3)}, values=("negative", "nan"), dtypes=("float64",)),
+    )
     assert record.state == "done"
-    assert {mode: set(outcomes(record, mode)) for mode in ("trace", "script")} == {"trace": {"identical"}, "script": {"identical"}}
+    assert {mode: set(outcomes(record, mode)) for mode in ("trace", "script")} == {
+        "trace": {"identical"},
+        "script": {"identical"},
+    }
     assert {found.verdict for found in verdicts(record).values()} == {"ship"}
 
 
@@ -60,7 +67,14 @@ def test_a_mismatch_keeps_the_facts_and_the_view_of_its_elements(check, engine):
     record = check(BRANCH, sweep=Sweep(values=("negative",)))
     facts = record.of("trace")[1].outputs[0]
     worst = facts.worst[0]
-    assert (facts.elements, facts.over_plain, facts.max_abs, worst.expected, worst.actual, worst.delta) == (8, 8, 1.0, -2.0, -3.0, -1.0)
+    assert (facts.elements, facts.over_plain, facts.max_abs, worst.expected, worst.actual, worst.delta) == (
+        8,
+        8,
+        1.0,
+        -2.0,
+        -3.0,
+        -1.0,
+    )
     assert list(engine.store.views(record.id, "trace", "c2")) == ["output"]
     assert engine.store.views(record.id, "trace", "c1") == {}
 
@@ -73,7 +87,9 @@ def test_the_export_keeps_its_warning_with_the_users_line(check):
 
 def test_every_call_of_a_case_is_on_a_model_that_no_other_case_has_touched(check):
     """A buffer that counts calls starts again in every case, on both sides."""
-    counting = GOOD.replace("return torch.nn.Sequential", "return Count(torch.nn.Sequential").replace(".eval()", ").eval()") + """
+    counting = (
+        GOOD.replace("return torch.nn.Sequential", "return Count(torch.nn.Sequential").replace(".eval()", ").eval()")
+        + """
 class Count(torch.nn.Module):
     def __init__(self, inner):
         super().__init__()
@@ -83,6 +99,7 @@ class Count(torch.nn.Module):
         self.calls += 1
         return self.inner(x) * self.calls
 """
+    )
     record = check(counting, modes=("script",), sweep=Sweep(calls=(1, 2, 3), seeds=(1,)))
     assert set(outcomes(record, "script")) == {"identical"}
 
@@ -160,7 +177,9 @@ def test_a_random_output_is_random_on_both_sides_alike(hostile):
 
 def test_a_model_that_does_not_repeat_itself_is_reported_as_that(check):
     """Eager differs from itself under one seed: no verdict about the export."""
-    restless = BRANCH.replace("if x.sum() > 0:", "import os; x = x + int.from_bytes(os.urandom(2), 'big')\n        if True:")
+    restless = BRANCH.replace(
+        "if x.sum() > 0:", "import os; x = x + int.from_bytes(os.urandom(2), 'big')\n        if True:"
+    )
     record = check(restless)
     assert not record.description.deterministic
     assert verdicts(record)["trace"].verdict == "inconclusive"
@@ -204,7 +223,12 @@ def test_a_cancelled_run_ends_at_once_and_keeps_what_it_has(engine, check):
     """Cancel does not wait for a case that never ends."""
     text = (Path(__file__).parent / "hostile" / "infinite_loop.py").read_text()
     source = ModelSource(name="loop.py", kind="file", filename="loop.py", text=text)
-    spec = RunSpec(model=source, modes=("trace",), cases=plan.cases(Sweep(dims={"n": (2, 4, 3, 5)}), {"n": 2}), limits=Limits(case_s=600))
+    spec = RunSpec(
+        model=source,
+        modes=("trace",),
+        cases=plan.cases(Sweep(dims={"n": (2, 4, 3, 5)}), {"n": 2}),
+        limits=Limits(case_s=600),
+    )
     run = engine.store.create(spec, {}, {})
     future = engine.submit(run, spec)
     reached = threading.Event()
@@ -226,4 +250,8 @@ def test_nothing_is_left_behind(engine, check):
     zygote = [child for child in psutil.Process().children() if "tsdash.engine.zygote" in " ".join(child.cmdline())]
     alive = Counter(child.status() for parent in zygote for child in parent.children(recursive=True))
     assert sum(alive.values()) == 0
-    assert not [path for path in Path("/dev/shm").glob("tsdash-*") if path.stat().st_uid == os.getuid() and str(os.getpid()) in path.name]
+    assert not [
+        path
+        for path in Path("/dev/shm").glob("tsdash-*")
+        if path.stat().st_uid == os.getuid() and str(os.getpid()) in path.name
+    ]

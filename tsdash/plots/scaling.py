@@ -70,7 +70,7 @@ def _name_lines(fig: go.Figure, points: Sequence[Point], scaled: dict[Point, int
     """Each line's name at its last point, moved apart where lines end close together."""
     from math import log10
 
-    ends = {}
+    ends: dict[str, Point] = {}
     for point in points:
         if point.arm not in ends or point.size > ends[point.arm].size:
             ends[point.arm] = point

@@ -105,7 +105,7 @@ def load(run: int) -> Loaded:
     Raises OptionError for a run that does not exist.
     """
     state, done, doing = store().progress(run)
-    version = (str(store().folder), state, done, doing)
+    version: tuple[object, ...] = (str(store().folder), state, done, doing)
     with _LOADING:
         at, earlier, loaded = _loaded.pop(run, (0.0, (), None))
         if loaded is None or earlier[:1] != version[:1]:
