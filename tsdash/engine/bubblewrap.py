@@ -16,13 +16,28 @@ from tsdash.engine import confinement, landlock, seccomp
 from tsdash.errors import OptionError
 
 APPLIED = "bubblewrap: user, pid, network, IPC and mount namespaces of their own for all workers together"
-_NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+_NAMESPACES = (
+    "--unshare-user",
+    "--unshare-pid",
+    "--unshare-net",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+)
 _PROBE_S = 30.0
 
 
 def command(program: Sequence[str], *, reads: Sequence[str], root: Path) -> list[str]:
     """`program` inside the sandbox: it sees the system, Python, tsdash and `reads`, and writes below `root` alone."""
-    arguments = [shutil.which("bwrap") or "bwrap", *_NAMESPACES, "--die-with-parent", "--cap-drop", "ALL", "--chdir", "/"]
+    arguments = [
+        shutil.which("bwrap") or "bwrap",
+        *_NAMESPACES,
+        "--die-with-parent",
+        "--cap-drop",
+        "ALL",
+        "--chdir",
+        "/",
+    ]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
     for path in (*confinement.SYSTEM, *confinement.installation(), *reads):
         if not path.startswith("/proc/"):
@@ -52,5 +67,6 @@ def require(root: Path) -> None:
         if tried.returncode != 0:
             missing = f"user namespaces, which bubblewrap does not get here: {tried.stderr.strip()[-500:]}"
     if missing:
-        raise OptionError(f"TSDASH_ISOLATION=strict needs {missing}. Mend that, or leave TSDASH_ISOLATION out and read docs/isolation.md.")
-
+        raise OptionError(
+            f"TSDASH_ISOLATION=strict needs {missing}. Mend that, or leave TSDASH_ISOLATION out and read docs/isolation.md."
+        )

@@ -27,7 +27,18 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+ENVIRONMENT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "CUDA_VISIBLE_DEVICES",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+)
 LEVELS = ("default", "strict")
 NOT_ISOLATED = "not isolated"  # the first word on a system without Landlock and seccomp
 STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR, CHANNEL = range(4)  # a worker's descriptors; it has no other
@@ -39,13 +50,43 @@ _READ_ANYWAY = 1 << 2  # CAP_DAC_READ_SEARCH: Landlock says what may be read, no
 
 SYSTEM = (
     *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/nix/store", "/gnu/store"),
-    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/etc/timezone"),
-    *("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/os-release", "/etc/fonts"),  # readable by all, none of them secret
-    *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems", "/proc/sys", "/sys/devices/system"),
+    *(
+        "/etc/ld.so.cache",
+        "/etc/ld.so.conf",
+        "/etc/ld.so.conf.d",
+        "/etc/alternatives",
+        "/etc/localtime",
+        "/etc/timezone",
+    ),
+    *(
+        "/etc/passwd",
+        "/etc/group",
+        "/etc/nsswitch.conf",
+        "/etc/os-release",
+        "/etc/fonts",
+    ),  # readable by all, none of them secret
+    *(
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+        "/proc/stat",
+        "/proc/version",
+        "/proc/filesystems",
+        "/proc/sys",
+        "/sys/devices/system",
+    ),
 )
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 ACCELERATORS = ("/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/kfd", "/dev/dri/*", "/dev/dxg")
-DRIVERS = ("/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/sys/devices", "/sys/bus/pci", "/sys/class", "/sys/module", "/etc/OpenCL")
+DRIVERS = (
+    "/proc/driver/nvidia",
+    "/proc/devices",
+    "/proc/modules",
+    "/sys/devices",
+    "/sys/bus/pci",
+    "/sys/class",
+    "/sys/module",
+    "/etc/OpenCL",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +158,9 @@ def _walls(version: int, filtered: seccomp.Filter | None) -> Iterator[str]:
 
 def _keep_descriptors(channel: int, output: int, asks: int) -> int:
     """Put the descriptors in their places and close all others; returns where `asks` is now."""
-    kept = [os.dup(fd) for fd in (os.open(os.devnull, os.O_RDONLY), output, output, channel, asks)]  # all above the places
+    kept = [
+        os.dup(fd) for fd in (os.open(os.devnull, os.O_RDONLY), output, output, channel, asks)
+    ]  # all above the places
     for place, fd in enumerate(kept):
         os.dup2(fd, place, inheritable=place < CHANNEL)
     os.closerange(len(kept), 65536)
@@ -176,7 +219,11 @@ def installation() -> tuple[str, ...]:
     """The folders of Python, of all that is installed for it, and of tsdash."""
     installed = (path for path in sys.path if Path(path).name in ("site-packages", "dist-packages"))
     # torch may come from a PYTHONPATH of its own
-    packages = (Path(sys.modules[name].__file__ or "").parent for name in ("tsdash", "torch", "numpy", "torchvision") if name in sys.modules)
+    packages = (
+        Path(sys.modules[name].__file__ or "").parent
+        for name in ("tsdash", "torch", "numpy", "torchvision")
+        if name in sys.modules
+    )
     return tuple(dict.fromkeys((sys.prefix, sys.base_prefix, sys.exec_prefix, *installed, *map(str, packages))))
 
 

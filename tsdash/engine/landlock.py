@@ -38,7 +38,11 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV  # the 
 
 
 class _RulesetAttributes(ctypes.Structure):
-    _fields_ = (("handled_access_fs", ctypes.c_uint64), ("handled_access_net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+    _fields_ = (
+        ("handled_access_fs", ctypes.c_uint64),
+        ("handled_access_net", ctypes.c_uint64),
+        ("scoped", ctypes.c_uint64),
+    )
 
 
 class _PathBeneath(ctypes.Structure):
@@ -67,7 +71,9 @@ def restrict(grants: Iterable[tuple[str, int]]) -> int:
     attributes = _RulesetAttributes(handled, _TCP if version >= TCP_ABI else 0, _SCOPES if version >= SCOPES_ABI else 0)
     size = 24 if version >= SCOPES_ABI else 16 if version >= TCP_ABI else 8
     libc = _libc()
-    ruleset = _checked(libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0), "landlock_create_ruleset")
+    ruleset = _checked(
+        libc.syscall(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0), "landlock_create_ruleset"
+    )
     try:
         for path, rights in grants:
             _grant(libc, ruleset, path, rights & handled)

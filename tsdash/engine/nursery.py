@@ -44,7 +44,9 @@ class Nursery:
         self._waiting: dict[int, Worker] = {}
         self._workers: dict[int, Worker] = {}
         self._ready: asyncio.Future[None] | None = None
-        self._readable = [os.path.abspath(path) for path in os.environ.get("TSDASH_READABLE", "").split(os.pathsep) if path]
+        self._readable = [
+            os.path.abspath(path) for path in os.environ.get("TSDASH_READABLE", "").split(os.pathsep) if path
+        ]
         self.confinement: tuple[str, ...] = ()  # what was applied to the latest worker
         self._isolation = isolation()
         self._sandbox: tuple[Path, int] | None = None
@@ -65,7 +67,11 @@ class Nursery:
             self._process = subprocess.Popen(
                 self._command([sys.executable, "-m", "tsdash.engine.zygote", str(theirs.fileno())]),
                 pass_fds=[theirs.fileno()],
-                env={**environment, "PYTHONPATH": os.pathsep.join([_HOME_OF_TSDASH, *_own_path()]), "OMP_NUM_THREADS": "1"},
+                env={
+                    **environment,
+                    "PYTHONPATH": os.pathsep.join([_HOME_OF_TSDASH, *_own_path()]),
+                    "OMP_NUM_THREADS": "1",
+                },
                 cwd=os.sep,  # -m puts the current folder on the search path
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -75,6 +81,10 @@ class Nursery:
             self._control = ours
             loop.add_reader(ours, self._hear)
         await asyncio.shield(self._ready)
+
+    @property
+    def sandboxed(self) -> bool:
+        return self._sandbox is not None
 
     def _command(self, program: list[str]) -> list[str]:
         if self._sandbox is None:
@@ -230,7 +240,9 @@ class Worker:
         return not (self._exit.done() or self._killed)
 
     def rss_bytes(self) -> int:
-        """Resident memory of the worker; 0 where the system does not tell."""
+        """Resident memory of the worker; 0 where the system does not tell, and in a sandbox, where its number is another."""
+        if self._nursery.sandboxed:
+            return 0
         try:
             return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         except (OSError, ValueError, IndexError):
@@ -252,7 +264,9 @@ class Worker:
                 raise WorkerLost("timeout", f"no answer within {limit_s:g} s; the process was killed") from None
             except (ValueError, RecursionError):  # no JSON, too long, nested too deep, or no answer to this request
                 await self.kill()
-                raise WorkerLost("crash", "something else than tsdash wrote to the worker's channel; the process was killed") from None
+                raise WorkerLost(
+                    "crash", "something else than tsdash wrote to the worker's channel; the process was killed"
+                ) from None
             except ConnectionError:
                 raise WorkerLost("crash", await self._death()) from None
             except asyncio.CancelledError:

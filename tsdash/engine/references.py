@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from tsdash.errors import ModelError
 from tsdash.models.entry_points import constants
 from tsdash.spec import Case, Description, ErrorFacts, RunSpec, Side, to_json
 
-KEPT_BYTES = 2 * 2**30  # of outputs in shared memory; beyond it the oldest are dropped and computed again when asked for
+KEPT_BYTES = 2 * 2**30  # of outputs in shared memory; the oldest beyond it are dropped, and computed again when asked for
+GAIN_SHARE = 0.25  # of its memory limit that a worker may gain from case to case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class References:
         self._folder = folder
         self.tensors = folder / "tensors"
         self._worker: Worker | None = None
+        self._loaded_bytes = 0  # resident in the worker once the model was loaded
         self._known: OrderedDict[str, Reference] = OrderedDict()
         self._oracles: dict[str, dict[str, Any]] = {}
         self._lock = asyncio.Lock()
@@ -64,30 +66,6 @@ class References:
             except (WorkerLost, ModelError):
                 return description
 
-    async def of(self, case: Case) -> Reference:
-        """Eager's side of `case`."""
-        async with self._lock:
-            if case.id not in self._known:
-                self._known[case.id] = await self._compute(case)
-                self._drop_old(case.id)
-            return self._known[case.id]
-
-    async def oracle(self, case: Case) -> dict[str, Any]:
-        """{"oracle": path or absent, "repeatable": whether eager gives the same bits again, "why_not": …} for a case that
-        eager returned from."""
-        reference = await self.of(case)
-        async with self._lock:
-            if case.id not in self._oracles:
-                oracle = str(self.tensors / f"{case.id}.oracle")
-                request = {"do": "oracle", "case": to_json(case), "expected": str(reference.expected), "oracle": oracle}
-                try:
-                    answer = (await self._call(request, 4 * self._spec.limits.case_s))["ok"]
-                    found = {"oracle": oracle} if "oracle" in answer else {"why_not": take(str, answer, "why_not")}
-                    self._oracles[case.id] = {"repeatable": take(bool, answer, "repeatable"), **found}
-                except (WorkerLost, ModelError) as error:
-                    self._oracles[case.id] = {"repeatable": True, "why_not": str(error)}
-            return self._oracles[case.id]
-
     async def close(self) -> None:
         if self._worker is not None:
             await self._worker.kill()
@@ -102,10 +80,28 @@ class References:
             output = self._worker.output if self._worker is not None else ""
             if self._worker is not None:
                 await self._worker.kill()
-            return Reference(side=Side(ended=lost.ended, error=ErrorFacts(type=lost.ended, message=str(lost), traceback=output[-8192:])))
+            return Reference(
+                side=Side(
+                    ended=lost.ended, error=ErrorFacts(type=lost.ended, message=str(lost), traceback=output[-8192:])
+                )
+            )
         except ModelError as error:
-            return Reference(side=Side(ended="no_inputs", error=ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line)))
-        return Reference(side=side, inputs=inputs, expected=expected if side.ended == "returned" else None, size_bytes=size)
+            return Reference(
+                side=Side(
+                    ended="no_inputs",
+                    error=ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line),
+                )
+            )
+        await self._recycle()
+        return Reference(
+            side=side, inputs=inputs, expected=expected if side.ended == "returned" else None, size_bytes=size
+        )
+
+    async def _recycle(self) -> None:
+        """End a worker that leaks, or does not give memory back; the next case starts on a new one."""
+        most = self._loaded_bytes + GAIN_SHARE * self._spec.limits.memory_mib * 2**20
+        if self._worker is not None and self._worker.rss_bytes() > most:
+            await self._worker.kill()
 
     def _drop_old(self, newest: str) -> None:
         """Forget the oldest outputs until the rest fits; they are computed again if a later mode asks."""
@@ -128,7 +124,10 @@ class References:
 
     async def _load(self) -> dict[str, Any]:
         self.tensors.mkdir(exist_ok=True)
-        self._worker, answer = await loaded_author(self._nursery, self._spec, self._folder / "eager", writes=(self.tensors,))
+        self._worker, answer = await loaded_author(
+            self._nursery, self._spec, self._folder / "eager", writes=(self.tensors,)
+        )
+        self._loaded_bytes = self._worker.rss_bytes()
         return answer
 
 
@@ -139,11 +138,19 @@ async def loaded_author(
     `reads` and `writes`. Raises ModelError."""
     limits = spec.limits
     searches = [constants(spec.model)["SEARCH_PATH"]] if spec.model.kind == "entry_point" else []
-    worker = await nursery.fork("author", folder, limits.memory_mib, limits.output_kib, reads=reads, writes=writes, searches=searches)
+    worker = await nursery.fork(
+        "author", folder, limits.memory_mib, limits.output_kib, reads=reads, writes=writes, searches=searches
+    )
     try:
-        answer = raise_fault(await worker.call({"do": "load", "source": to_json(spec.model), "seed": spec.seed}, limits.load_s))
+        answer = raise_fault(
+            await worker.call({"do": "load", "source": to_json(spec.model), "seed": spec.seed}, limits.load_s)
+        )
     except WorkerLost as lost:
-        what = f"did not finish loading within {limits.load_s:g} s" if lost.ended == "timeout" else f"ended its process while loading: {lost}"
+        what = (
+            f"did not finish loading within {limits.load_s:g} s"
+            if lost.ended == "timeout"
+            else f"ended its process while loading: {lost}"
+        )
         raise ModelError(f"{spec.model.filename} {what}.") from lost
     except ModelError:
         await worker.kill()
@@ -157,5 +164,3 @@ def raise_fault(answer: dict[str, Any]) -> dict[str, Any]:
         facts = take(ErrorFacts, answer, "fault")
         raise ModelError(facts.message, file=facts.file, line=facts.line)
     return answer
-
-

@@ -133,8 +133,30 @@ DENIED = (
     *("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "pidfd_getfd", "kcmp"),
     *("pidfd_send_signal", "tkill", "ioprio_set", "migrate_pages", "move_pages"),
     # another user, more rights, other namespaces and mounts
-    *("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setfsuid", "setfsgid", "setgroups", "capset"),
-    *("unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "open_tree", "open_tree_attr", "move_mount", "fsopen"),
+    *(
+        "setuid",
+        "setgid",
+        "setreuid",
+        "setregid",
+        "setresuid",
+        "setresgid",
+        "setfsuid",
+        "setfsgid",
+        "setgroups",
+        "capset",
+    ),
+    *(
+        "unshare",
+        "setns",
+        "mount",
+        "umount2",
+        "pivot_root",
+        "chroot",
+        "open_tree",
+        "open_tree_attr",
+        "move_mount",
+        "fsopen",
+    ),
     *("fsconfig", "fsmount", "fspick", "mount_setattr", "name_to_handle_at", "open_by_handle_at"),
     # the kernel's rarer subsystems
     *("bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key", "request_key", "io_uring_setup", "io_uring_enter"),
@@ -142,7 +164,19 @@ DENIED = (
     # memory that no limit counts and that would outlive the process
     *("memfd_create", "memfd_secret", "shmget", "msgget", "semget", "mq_open"),
     # what Landlock does not see: mode, owner, times and attributes of any file
-    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "utime", "utimes", "futimesat"),
+    *(
+        "chmod",
+        "fchmod",
+        "fchmodat",
+        "fchmodat2",
+        "chown",
+        "fchown",
+        "lchown",
+        "fchownat",
+        "utime",
+        "utimes",
+        "futimesat",
+    ),
     *("utimensat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr"),
     *("removexattrat", "file_setattr", "mknod", "mknodat"),
     # the network; a pair of connected sockets is all there is
@@ -165,7 +199,10 @@ class Test:
 
 _NAMESPACES = 0x7E020080  # CLONE_NEW*: mount, cgroup, UTS, IPC, user, pid, network, time
 _THREAD = 0x00010000  # CLONE_THREAD
-_UNIX, _STREAM_OR_SEQPACKET = Test(0, 1), Test(1, 1, mask=0b1011)  # SOCK_STREAM is 1, SOCK_SEQPACKET 5; datagrams need no connection
+_UNIX, _STREAM_OR_SEQPACKET = (
+    Test(0, 1),
+    Test(1, 1, mask=0b1011),
+)  # SOCK_STREAM is 1, SOCK_SEQPACKET 5; datagrams need no connection
 PERMITTED_ONLY = {
     "socket": (_UNIX, _STREAM_OR_SEQPACKET),
     "socketpair": (_UNIX, _STREAM_OR_SEQPACKET),
@@ -179,7 +216,10 @@ PERMITTED_ONLY = {
 FORBIDDEN_VALUES = {  # call -> argument, and the values with which it is denied
     "prctl": (0, (1, 4)),  # PR_SET_PDEATHSIG and PR_SET_DUMPABLE: how the zygote ends and sees its workers
     "fcntl": (1, (8, 10, 15)),  # F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal to whomever
-    "ioctl": (1, (0x5412, 0x8901, 0x8902, 0x40086602, 0x401C5820)),  # TIOCSTI, FIOSETOWN, SIOCSPGRP, FS_IOC_SETFLAGS, _FSSETXATTR
+    "ioctl": (
+        1,
+        (0x5412, 0x8901, 0x8902, 0x40086602, 0x401C5820),
+    ),  # TIOCSTI, FIOSETOWN, SIOCSPGRP, FS_IOC_SETFLAGS, _FSSETXATTR
 }
 SIGNALS = ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 
@@ -223,7 +263,9 @@ def restrict(*, own_signals: bool, bind: bool) -> Filter | None:
         return None
     pid = os.getpid() if own_signals else None
     try:
-        return Filter(listener=_install(compile_filter(platform.machine(), pid=pid, bind=bind, ask=True), _NEW_LISTENER))
+        return Filter(
+            listener=_install(compile_filter(platform.machine(), pid=pid, bind=bind, ask=True), _NEW_LISTENER)
+        )
     except OSError:  # a kernel before 5.0, or a sandbox around this one that listens already
         _install(compile_filter(platform.machine(), pid=pid, bind=bind, ask=False), 0)
         return Filter(listener=None)
@@ -242,7 +284,9 @@ def next_question(listener: int) -> int | None:
     question = ctypes.create_string_buffer(_QUESTION.size)
     signal.signal(signal.SIGALRM, lambda *_: None)
     signal.setitimer(signal.ITIMER_REAL, _WAIT_S, _WAIT_S)
-    result = ctypes.CDLL(None).ioctl(listener, ctypes.c_ulong(_RECEIVE), question)  # Python's own ioctl would begin again
+    result = ctypes.CDLL(None).ioctl(
+        listener, ctypes.c_ulong(_RECEIVE), question
+    )  # Python's own ioctl would begin again
     signal.setitimer(signal.ITIMER_REAL, 0)
     return int(_QUESTION.unpack(question)[0]) if result == 0 else None
 

@@ -45,7 +45,10 @@ def excess(pid: int, orphans: Iterable[int], allowance: Allowance) -> str | None
     if shared_mib > _mib(allowance):
         return f"it held {shared_mib:,} MiB of shared memory, and {_mib(allowance):,} MiB is the limit"
     if len(processes) > 1:  # of one alone RLIMIT_DATA is the limit; pages that several share count once
-        private_mib = sum(_numbers(f"/proc/{process}/smaps_rollup", "Pss_Anon").get("Pss_Anon", 0) for process in processes) // 1024
+        private_mib = (
+            sum(_numbers(f"/proc/{process}/smaps_rollup", "Pss_Anon").get("Pss_Anon", 0) for process in processes)
+            // 1024
+        )
         if private_mib > allowance.memory_mib:
             return f"its processes held {private_mib:,} MiB of memory, and {allowance.memory_mib:,} MiB is the limit"
     return _excess_of_files(processes, allowance)
@@ -91,7 +94,9 @@ def _excess_of_files(processes: list[int], allowance: Allowance) -> str | None:
             size += found.st_blocks * 512
             if count > MOST_FILES:
                 return f"it had more than {MOST_FILES:,} files"
-    except OSError as error:  # folders that it may not read, or nested deeper than a path can say: nothing else would hide them
+    except (
+        OSError
+    ) as error:  # folders that it may not read, or nested deeper than a path can say: nothing else would hide them
         return f"its files could not be counted: {error.strerror}"
     if size > _mib(allowance) * 2**20:
         return f"it held {size // 2**20:,} MiB in files, and {_mib(allowance):,} MiB is the limit"

@@ -56,7 +56,9 @@ def main() -> None:
     watched_at = time.monotonic()
     while True:
         asking = {watched.asks: pid for pid, watched in workers.items() if watched.asks >= 0}
-        readable, _, _ = select.select([control.fileno(), wake, *asking], [], [], warden.INTERVAL_S if workers else None)
+        readable, _, _ = select.select(
+            [control.fileno(), wake, *asking], [], [], warden.INTERVAL_S if workers else None
+        )
         for fd in asking.keys() & readable:
             _hear(asking[fd], workers)
         if wake in readable:
@@ -203,7 +205,9 @@ def _orphans(workers: dict[int, _Watched]) -> set[int]:
     return set(warden.children(os.getpid())) - workers.keys()
 
 
-def _become_worker(role: str, bounds: confinement.Bounds, allowance: warden.Allowance, channel: int, output: int, asks: int) -> None:
+def _become_worker(
+    role: str, bounds: confinement.Bounds, allowance: warden.Allowance, channel: int, output: int, asks: int
+) -> None:
     """In the forked child: confine itself, say so, then serve until the channel closes. Never returns."""
     try:
         signal.set_wakeup_fd(-1)

@@ -1,0 +1,26 @@
+"""Aborts, as a failed assertion in C++ does.
+Expected: identical, crash by SIGABRT, identical.
+"""
+import os
+
+import torch
+
+
+class M(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        if not (torch.compiler.is_exporting() or torch.jit.is_tracing()) and x.shape[0] == 3:
+            os.abort()
+        return self.lin(x)
+
+
+def make_model():
+    torch.manual_seed(0)
+    return M()
+
+
+def make_inputs(n=2):
+    return (torch.ones(n, 4),)

@@ -1,0 +1,27 @@
+"""Leaves a link to a file of the server where its artefact should be.
+Expected: export_error, export_error, export_error.
+"""
+import os
+
+import torch
+
+
+class M(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.lin(x)
+
+
+torch.jit.ScriptModule.save = torch.jit.TopLevelTracedModule.save = lambda self, path: os.symlink("/etc/passwd", path)
+
+
+def make_model():
+    torch.manual_seed(0)
+    return M()
+
+
+def make_inputs(n=2):
+    return (torch.ones(n, 4),)

@@ -1,0 +1,31 @@
+"""Leaves folders nested deeper than any path can say and closed to everyone.
+Expected: identical, crash (files that cannot be counted), identical; the folders are gone.
+"""
+import os
+
+import torch
+
+
+class M(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        if not (torch.compiler.is_exporting() or torch.jit.is_tracing()) and x.shape[0] == 3:
+            for _ in range(3000):
+                os.mkdir("deeper")
+                os.chdir("deeper")
+            os.mkdir("closed", 0)
+            while True:
+                pass
+        return self.lin(x)
+
+
+def make_model():
+    torch.manual_seed(0)
+    return M()
+
+
+def make_inputs(n=2):
+    return (torch.ones(n, 4),)

@@ -1,0 +1,26 @@
+"""Writes JSON to the parent that is nested deeper than a parser recurses.
+Expected: identical, crash (something else wrote to the channel), identical.
+"""
+import os
+
+import torch
+
+
+class M(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        if not (torch.compiler.is_exporting() or torch.jit.is_tracing()) and x.shape[0] == 3:
+            os.write(3, b"[" * 100_000 + b"\n")
+        return self.lin(x)
+
+
+def make_model():
+    torch.manual_seed(0)
+    return M()
+
+
+def make_inputs(n=2):
+    return (torch.ones(n, 4),)

@@ -1,0 +1,27 @@
+"""Makes the worker's own code answer with values of other types than it should, from the next
+case on. Expected: identical, mismatch (eager raises), crash (no answer to the request).
+"""
+import sys
+
+import torch
+
+
+class M(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        if not (torch.compiler.is_exporting() or torch.jit.is_tracing()) and x.shape[0] == 3:
+            sys.modules["tsdash.author"].Author._eager = lambda self, request: {"side": {"ended": ["x"], "seconds": "soon"}, "bytes": {}}
+            raise RuntimeError
+        return self.lin(x)
+
+
+def make_model():
+    torch.manual_seed(0)
+    return M()
+
+
+def make_inputs(n=2):
+    return (torch.ones(n, 4),)
