@@ -5,7 +5,19 @@ from dataclasses import replace
 import pytest
 
 from tsdash.judge import Tolerance, judge, plain_rule, verdict
-from tsdash.spec import Case, CaseResult, Description, ErrorFacts, Oracle, OutputFacts, Side, StructureDifference
+from tsdash.spec import (
+    Case,
+    CaseResult,
+    Description,
+    ErrorFacts,
+    Oracle,
+    OutputFacts,
+    Reach,
+    Side,
+    SourceLine,
+    StructureDifference,
+    Verdict,
+)
 
 ERROR = ErrorFacts(type="ValueError", message="no\nmore")
 SAME = OutputFacts(
@@ -174,3 +186,43 @@ def test_what_a_mode_cannot_do_by_design_is_not_run_and_says_so():
     refused = Side(error=ErrorFacts(type="note", message="trace+freeze keeps the dtype it was exported in."))
     judgement = judge(replace(result(), eager=Side(), exported=refused))
     assert (judgement.outcome, judgement.detail) == ("not_run", "trace+freeze keeps the dtype it was exported in.")
+
+
+ONE_SIDED = Reach(
+    lines=6,
+    lines_run=5,
+    branches=2,
+    branches_run=1,
+    not_run=(SourceLine(file="m.py", line=30, code="return early"),),
+    one_sided=(SourceLine(file="m.py", line=29, code="if sure.any():"),),
+)
+
+
+def _reached(reach: Reach, mode: str) -> Verdict:
+    described = Description(parameters=1, dims={}, inputs=(), training=False, reach=reach)
+    agreed = CaseResult(
+        case=Case(id="c1", dims={}), mode=mode, eager=Side(ended="returned"), exported=Side(ended="returned")
+    )
+    return verdict([agreed], description=described)
+
+
+def test_a_decision_that_went_one_way_leaves_a_trace_undecided() -> None:
+    """The trace keeps that way alone, and no case says what it does on the other; the line is named."""
+    found = _reached(ONE_SIDED, "trace+freeze")
+    assert found.verdict == "inconclusive"
+    assert "m.py line 29, `if sure.any():`" in found.reasons[0]
+
+
+def test_a_script_ships_and_names_what_was_not_reached() -> None:
+    """A script compiles both ways: how much the verdict speaks for is said, and no more."""
+    found = _reached(ONE_SIDED, "script")
+    assert found.verdict == "ship"
+    assert "5 of 6 lines and 1 of 2 branches" in found.reasons[-1]
+    assert "m.py line 30 `return early`" in found.reasons[-1]
+
+
+def test_a_sweep_that_reaches_everything_says_so() -> None:
+    """Nothing of forward is left out of the verdict."""
+    found = _reached(Reach(lines=4, lines_run=4, branches=2, branches_run=2), "trace")
+    assert found.verdict == "ship"
+    assert found.reasons[-1] == "They run every line and every branch of forward."

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 TABLE = """
 module             | of tsdash                                                          | libraries
 -------------------|--------------------------------------------------------------------|----------------------
-spec               |                                                                    |
+wire               |                                                                    |
+spec               | wire                                                               |
 errors             |                                                                    |
 formats            |                                                                    |
 tokens             |                                                                    |
@@ -57,8 +58,9 @@ repro              | spec models transforms inputs exporters plan judge plain   
 diagnose.catalogue | spec                                                               |
 diagnose           | spec errors tracebacks models.loading inputs exporters plan nodes  | torch numpy
                    | tree compare calling diagnose.catalogue                            |
+reach              | spec models.loading                                                | torch (coverage)
 author             | spec errors tracebacks seeds models.loading inputs exporters       | torch
-                   | tensorfile state tree timing calling (diagnose)                    |
+                   | tensorfile state tree timing calling (reach diagnose)              |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
                    | calling                                                            |
 worker             | spec errors (author clean)                                         | (torch)

@@ -50,6 +50,7 @@ class Author:
             "eager": self._eager,
             "check": self._check,
             "oracle": self._oracle,
+            "reach": self._reach,
             "export": self._export,
             "time": self._time,
             "alternate": self._alternate,
@@ -193,6 +194,14 @@ class Author:
         except Exception as error:
             answer["why_not"] = f"{type(error).__name__}: {str(error)[:200]}"
         return answer
+
+    def _reach(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What of the user's own forward runs in the cases; {} where that is not known, or nothing of it is their own."""
+        from tsdash import reach
+
+        cases = [from_json(Case, case) for case in request["cases"]]
+        found = reach.measure(self.loaded, self._folder, cases, self._call, float(request["budget_s"]))
+        return {} if found is None else {"reach": found}
 
     def _export(self, request: dict[str, Any]) -> Any:
         """Export the pristine model from the base case's inputs and save the artefact."""

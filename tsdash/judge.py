@@ -30,6 +30,7 @@ from tsdash.spec import (
     Verdict,
 )
 
+MOST_LINES = 5  # of source that a reason names
 NOT_RUN = "not_run"  # no outcome: the case could not be made, or has not been reached
 
 EPS = {
@@ -227,7 +228,7 @@ def verdict(
         return Verdict(outcome=outcome, verdict="do_not_ship", reasons=(*_against(fatal, len(judged)), *doubts))
     if doubts:
         return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
-    return Verdict(outcome=outcome, verdict="ship", reasons=tuple(_in_favour(judged, counts)))
+    return Verdict(outcome=outcome, verdict="ship", reasons=(*_in_favour(judged, counts), *_reached(description)))
 
 
 def _eagers_own_fault(judged: Sequence[tuple[CaseResult, Judgement]], description: Description | None) -> bool:
@@ -282,7 +283,25 @@ def _doubts(
         and not any(j.outcome == "export_error" for _, j in judged)
     ):
         doubts.append(f"Eager returned in none of the {len(judged)} cases: there is nothing to compare.")
+    if description is not None and description.reach is not None and judged and judged[0][0].mode.startswith("trace"):
+        for line in description.reach.one_sided[:MOST_LINES]:
+            doubts.append(
+                f"{line.file} line {line.line}, `{line.code}`, goes the same way in every case, and a trace keeps only that way: nothing here says what it answers on the other."
+            )
     return doubts
+
+
+def _reached(description: Description | None) -> list[str]:
+    """How much of forward a verdict speaks for, and the lines that it does not."""
+    reach = description.reach if description is not None else None
+    if reach is None:
+        return []
+    if not reach.not_run and reach.branches_run == reach.branches:
+        return ["They run every line and every branch of forward."]
+    lines = f"{reach.lines_run} of {reach.lines} lines and {reach.branches_run} of {reach.branches} branches"
+    named = ", ".join(f"{line.file} line {line.line} `{line.code}`" for line in reach.not_run[:MOST_LINES])
+    more = f" and {len(reach.not_run) - MOST_LINES} more" if len(reach.not_run) > MOST_LINES else ""
+    return [f"They run {lines} of forward" + (f", and never {named}{more}." if named else ".")]
 
 
 def _against(fatal: Sequence[tuple[CaseResult, Judgement]], total: int) -> list[str]:

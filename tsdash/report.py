@@ -71,7 +71,21 @@ def _mode(record: Record, mode: str, found: Verdict) -> dict[str, Any]:
             if judgement.outcome == NOT_RUN
         ],
         "causes": to_json(record.causes.get(mode, ())),
+        "coverage": _coverage(record),
         "latency": _latency(record, mode) if record.latencies else {},
+    }
+
+
+def _coverage(record: Record) -> dict[str, Any] | None:
+    """What of the user's own forward the sweep ran; None where it was not measured."""
+    reach = record.description.reach if record.description is not None else None
+    if reach is None:
+        return None
+    return {
+        "lines": {"run": reach.lines_run, "total": reach.lines},
+        "branches": {"run": reach.branches_run, "total": reach.branches},
+        "not_run": to_json(reach.not_run),
+        "one_sided": to_json(reach.one_sided),
     }
 
 

@@ -28,6 +28,7 @@ from tsdash.spec import (
     Export,
     Latency,
     OutputFacts,
+    Reach,
     RunSpec,
     Side,
     StructureDifference,
@@ -35,6 +36,7 @@ from tsdash.spec import (
 )
 from tsdash.tracebacks import SourceMap
 
+REACH_BUDGET_S = 5.0
 DIAGNOSE_LIMIT_S = 60.0
 RECYCLE_SHARE = 0.5  # of its memory limit that a worker may hold between two cases
 MOST_EXPLAINED = 64  # failing cases that a diagnosis looks at
@@ -113,6 +115,7 @@ class _Run:
 
     async def all(self) -> None:
         preload = ["torchvision"] if self._spec.model.kind == "torchvision" else []
+        preload += ["coverage"] if self._spec.model.kind != "torchvision" else []
         preload += [module for mode in self._spec.modes for module in EXPORTERS[mode].needs]
         if preload:
             await self._nursery.preload(tuple(dict.fromkeys(preload)))
@@ -121,7 +124,8 @@ class _Run:
         finally:
             self._sink.confined(self._nursery.confinement)
         self._sink.described(description)
-        self._sink.described(await self._references.check(description))
+        description = await self._references.check(description)
+        self._sink.described(description)
         places = asyncio.Semaphore(
             self._lanes.correctness.places
         )  # modes at work at once: each has processes of its own
@@ -132,6 +136,9 @@ class _Run:
             for mode in modes:
                 mode.cancel()
             await asyncio.gather(*modes, return_exceptions=True)
+        reach = await self._reach()
+        if reach is not None:
+            self._sink.described(replace(description, reach=reach))
         if self._spec.latency and self._artefacts:
             async with self._lanes.measuring.alone():
                 self._sink.doing("latency", self._spec.cases[0].id)
@@ -182,6 +189,19 @@ class _Run:
             await sweep.close()
         self._results += results
         return results
+
+    async def _reach(self) -> Reach | None:
+        """What of the user's own forward the sweep ran, found in one more pass over the cases in which eager ended."""
+        if self._spec.model.kind == "torchvision":
+            return None
+        sides = {result.case.id: result.eager for result in (*self._past.results, *self._results)}
+        sides = {case: side for case, side in sides.items() if side.ended in ("returned", "raised")}
+        cases = [case for case in self._spec.cases if case.id in sides]
+        if not cases or (sides[cases[0].id].seconds or 0.0) > REACH_BUDGET_S:
+            return None
+        async with self._place():
+            self._sink.doing("coverage", cases[0].id)
+            return await self._references.reach(cases, REACH_BUDGET_S)
 
     def _place(self) -> contextlib.AbstractAsyncContextManager[None]:
         return self._lanes.correctness.place(self._lanes.session)

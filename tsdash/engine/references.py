@@ -16,7 +16,7 @@ from tsdash.engine.answers import take
 from tsdash.engine.nursery import Nursery, Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.models.entry_points import constants
-from tsdash.spec import Case, Description, ErrorFacts, RunSpec, Side, to_json
+from tsdash.spec import Case, Description, ErrorFacts, Reach, RunSpec, Side, to_json
 
 KEPT_BYTES = 2 * 2**30  # of outputs in shared memory; the oldest beyond it are dropped, and computed again when asked for
 GAIN_SHARE = 0.25  # of its memory limit that a worker may gain from case to case
@@ -65,6 +65,40 @@ class References:
                 return take(Description, await self._call(request, 4 * self._spec.limits.case_s), "ok")
             except (WorkerLost, ModelError):
                 return description
+
+    async def reach(self, cases: Sequence[Case], budget_s: float) -> Reach | None:
+        """What of the user's own forward these cases run; None where that cannot be told in `budget_s`."""
+        async with self._lock:
+            try:
+                request = {"do": "reach", "cases": to_json(cases), "budget_s": budget_s}
+                answer = (await self._call(request, budget_s + self._spec.limits.case_s))["ok"]
+                return take(Reach, answer, "reach") if answer else None
+            except (WorkerLost, ModelError):
+                return None
+
+    async def of(self, case: Case) -> Reference:
+        """Eager's side of `case`."""
+        async with self._lock:
+            if case.id not in self._known:
+                self._known[case.id] = await self._compute(case)
+                self._drop_old(case.id)
+            return self._known[case.id]
+
+    async def oracle(self, case: Case) -> dict[str, Any]:
+        """{"oracle": path or absent, "repeatable": whether eager gives the same bits again, "why_not": …} for a case that
+        eager returned from."""
+        reference = await self.of(case)
+        async with self._lock:
+            if case.id not in self._oracles:
+                oracle = str(self.tensors / f"{case.id}.oracle")
+                request = {"do": "oracle", "case": to_json(case), "expected": str(reference.expected), "oracle": oracle}
+                try:
+                    answer = (await self._call(request, 4 * self._spec.limits.case_s))["ok"]
+                    found = {"oracle": oracle} if "oracle" in answer else {"why_not": take(str, answer, "why_not")}
+                    self._oracles[case.id] = {"repeatable": take(bool, answer, "repeatable"), **found}
+                except (WorkerLost, ModelError) as error:
+                    self._oracles[case.id] = {"repeatable": True, "why_not": str(error)}
+            return self._oracles[case.id]
 
     async def close(self) -> None:
         if self._worker is not None:
