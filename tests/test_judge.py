@@ -188,6 +188,22 @@ def test_what_a_mode_cannot_do_by_design_is_not_run_and_says_so():
     assert (judgement.outcome, judgement.detail) == ("not_run", "trace+freeze keeps the dtype it was exported in.")
 
 
+@pytest.mark.parametrize(
+    ("eager", "exported", "says"),
+    [
+        ("raised", "export_error", "raises"),
+        ("timeout", "timeout", "does not come to an end"),
+        ("crash", "crash", "ends its process"),
+    ],
+)
+def test_a_model_that_fails_on_its_own_base_inputs_has_nothing_to_export_from(eager, exported, says):
+    """Whatever became of the export, and of the other cases with it."""
+    others = result(eager="not_run", exported=exported, varied="batch")
+    found = verdict([result(eager=eager, exported=exported), replace(others, eager=Side())])
+    assert found.verdict == "inconclusive"
+    assert f"Eager itself {says} on the base inputs" in found.reasons[0]
+
+
 ONE_SIDED = Reach(
     lines=6,
     lines_run=5,

@@ -30,6 +30,8 @@ from tsdash.spec import (
     Verdict,
 )
 
+NO_ARTEFACT = ("export_error", "timeout", "crash")
+EAGERS_FAULT = {"raised": "raises", "timeout": "does not come to an end", "crash": "ends its process"}
 MOST_LINES = 5  # of source that a reason names
 NOT_RUN = "not_run"  # no outcome: the case could not be made, or has not been reached
 
@@ -236,12 +238,13 @@ def _eagers_own_fault(judged: Sequence[tuple[CaseResult, Judgement]], descriptio
     failures = [result.exported.error for result, judgement in judged if judgement.outcome == "export_error"]
     restless = description is not None and not description.deterministic
     refused = any(error is not None and error.type != "TracingCheckError" for error in failures)
-    return (restless and not refused) or _base_raises(judged) is not None
+    return (restless and not refused) or _base_fails(judged) is not None
 
 
-def _base_raises(judged: Sequence[tuple[CaseResult, Judgement]]) -> ErrorFacts | None:
-    """Eager's error on the inputs that the export was to be made from."""
-    return next((r.eager.error for r, j in judged if j.outcome == "export_error" and r.eager.ended == "raised"), None)
+def _base_fails(judged: Sequence[tuple[CaseResult, Judgement]]) -> Side | None:
+    """Eager's side of the base case, where it did not return from the inputs that the export was to be made from."""
+    unexported = [r for r, _ in judged if r.case.varied == "base" and r.exported.ended in NO_ARTEFACT]
+    return next((r.eager for r in unexported if r.eager.ended in EAGERS_FAULT), None)
 
 
 def counts_against(result: CaseResult, judgement: Judgement) -> bool:
@@ -259,11 +262,10 @@ def _doubts(
         doubts.append(
             "Eager is not deterministic: two calls with the same inputs under one seed differ, so no export can be judged by its values."
         )
-    raised = _base_raises(judged)
-    if raised is not None:
-        doubts.append(
-            f"Eager itself raises on the base inputs, so there is nothing to export from: {_first_line(raised)}"
-        )
+    base = _base_fails(judged)
+    if base is not None:
+        fault = f"Eager itself {EAGERS_FAULT[base.ended]} on the base inputs"
+        return [*doubts, f"{fault}, so there is nothing to export from: {_first_line(base.error)}"]
     lost = [
         result
         for result, judgement in judged

@@ -159,7 +159,8 @@ class _Run:
                 export, sources, artefact = await self._export(mode)
             self._sink.exported(export, artefact)
             results = await self._sweep(export, sources, artefact, known)
-            failures = tuple(result for result in results if counts_against(result, judge(result)))
+            eagers_own = (await self._references.of(self._spec.cases[0])).side.ended != "returned"
+            failures = tuple(result for result in results if not eagers_own and counts_against(result, judge(result)))
             if mode not in self._past.explained:
                 async with self._place():
                     self._sink.doing(mode, "diagnosing")
@@ -209,6 +210,9 @@ class _Run:
     async def _export(self, mode: str) -> tuple[Export, Any, Path | None]:
         """Export in a fresh author worker: what TorchScript compiles depends on what the process compiled before."""
         limits = self._spec.limits
+        base = (await self._references.of(self._spec.cases[0])).side
+        if base.ended in ("timeout", "crash"):  # exporting runs the model too, and would end the same way
+            return Export(mode=mode, seconds=0.0, error=base.error, ended=base.ended), None, None
         artefact = self._folder / f"artefact-{mode}" / f"{mode}{EXPORTERS[mode].suffix}"
         began = time.monotonic()
         worker: Worker | None = None
