@@ -37,6 +37,11 @@ def test_a_mode_with_the_same_bits_is_recommended() -> None:
     assert text == "Ship script: same bits in 4 of 4 cases, 1.08× as fast."
 
 
+def test_without_a_finished_mode_there_is_no_verdict() -> None:
+    """A run that was stopped early recommends nothing."""
+    assert findings.recommendation({}, cells(script="i...")) == "No verdict yet: no mode has run all of its cases."
+
+
 def test_noise_is_told_from_equal_bits() -> None:
     """Within noise is the same answer, not the same bits."""
     text = findings.recommendation({"script": verdict("ship")}, cells(script="iinn"))

@@ -28,7 +28,7 @@ def recommendation(
 ) -> str:
     """Which mode to ship, with the share of cases that agree and the speed-up; or that none can be shipped."""
     if not verdicts:
-        return "No mode was chosen, so there is nothing to recommend."
+        return "No verdict yet: no mode has run all of its cases."
     shippable = [mode for mode, verdict in verdicts.items() if verdict.verdict == "ship"]
     chosen = recommended or (shippable[0] if shippable else None)
     if chosen is not None and chosen in shippable:
@@ -69,7 +69,7 @@ def _lowered(reasons: Sequence[str], otherwise: str) -> str:
 
 def reasons(verdict: Verdict) -> str:
     """The decisive facts of a verdict as one text, the first two in full."""
-    shown = [f"{text.rstrip('.')}." for text in verdict.reasons[:SHOWN_REASONS]]
+    shown = [f"{text.rstrip(' .:;,')}." for text in verdict.reasons[:SHOWN_REASONS]]
     left = len(verdict.reasons) - SHOWN_REASONS
     return " ".join(shown + ([f"And {formats.counted(left, 'more reason')}."] if left > 0 else []))
 

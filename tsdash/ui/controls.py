@@ -123,7 +123,7 @@ def _sweep(popover: st.delta_generator.DeltaGenerator, dims: dict[str, int], pre
         columns = st.columns(2)
         sizes = {}
         for i, (dim, size) in enumerate(dims.items()):
-            text = ",".join(map(str, preset.dims.get(dim, (size,))))
+            text = ",".join(map(str, dict.fromkeys(preset.dims.get(dim, (size,)))))
             sizes[dim] = columns[i % 2].text_input(dim, text, key=f"dim {dim} {of}", help=SIZES_HELP)
         values = _several(
             "Values",

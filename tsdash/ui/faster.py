@@ -84,6 +84,8 @@ def _sizes(loaded: Loaded, mode: str, dark: bool) -> None:
 def _unknown(loaded: Loaded, mode: str) -> str:
     if not loaded.record.spec.latency:
         return "Latency was not measured in this run: turn Latency on and run again."
+    if loaded.record.state != "done":
+        return "Latency was not measured: the run ended before."
     if loaded.latency is None:
         return "Latency could not be measured: there was nothing to time, or timing it failed."
     return f"{mode} was not timed: it has no artefact that runs."

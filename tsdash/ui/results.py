@@ -33,15 +33,20 @@ class Selection:
 
 
 def verdicts(loaded: Loaded) -> None:
-    """The recommendation as heading, one row a mode, verdict first and then speed."""
+    """The recommendation as heading, one row a mode: by verdict, the recommended one first, then by speed."""
     ratios = {mode: (s.ratio, s.low, s.high) for mode, s in loaded.speed_ups.items()}
     claimed = {mode: ratio for mode, ratio in ratios.items() if loaded.speed_ups[mode].claimed}
     finished = {mode: verdict for mode, verdict in loaded.verdicts.items() if _is_finished(loaded, mode)}
     heading = findings.recommendation(finished, loaded.cells, recommended=loaded.recommended, speed_ups=claimed)
     section("Does it still give the same answers?", heading)
     rows = [_row(loaded, mode, ratios.get(mode)) for mode in loaded.verdicts]
-    rows.sort(key=lambda row: (VERDICTS.index(row.verdict or VERDICTS[-1]), -(row.speed_up or (0.0,))[0]))
+    rows.sort(key=lambda row: (_rank(row.verdict), row.mode != loaded.recommended, -(row.speed_up or (0.0,))[0]))
     st.html(verdict_table(rows, cases=len(loaded.record.spec.cases)))
+
+
+def _rank(verdict: str | None) -> int:
+    """Mildest first, what is not known yet last."""
+    return len(VERDICTS) if verdict is None else VERDICTS.index(verdict)
 
 
 def _is_finished(loaded: Loaded, mode: str) -> bool:

@@ -8,14 +8,16 @@ import streamlit as st
 
 from tsdash import findings, formats
 from tsdash.records import Record
-from tsdash.spec import Cause, ErrorFacts, Export, Side
+from tsdash.spec import Cause, ErrorFacts, Export
 from tsdash.ui.html import Mark, code_view, diff_view
 from tsdash.ui.page import as_markdown, grid, section
 from tsdash.ui.results import Selection
 
 MOST_CAUSES = 5
+UNKNOWN = "unknown"
 MOST_WARNINGS = 12  # in words; the others are counted
 CODE_HEIGHT_PX = 400
+SHORT_TEXT = 2000  # characters that are shown without a frame that scrolls
 
 
 def why(record: Record, selection: Selection) -> None:
@@ -83,7 +85,8 @@ def _first(message: str) -> str:
 
 
 def _causes(causes: tuple[Cause, ...]) -> None:
-    for cause in causes:
+    known = [cause for cause in causes if cause.cause != UNKNOWN]
+    for cause in known or causes:
         proof = " · proved by replay" if cause.proved else ""
         place = f" {as_markdown(cause.file or '')} line {cause.line}" if cause.line else ""
         st.markdown(f":red-badge[{cause.cause}]{place}{proof}")
@@ -91,6 +94,9 @@ def _causes(causes: tuple[Cause, ...]) -> None:
             st.markdown("\n".join(f"- {as_markdown(' '.join(sentence.split()))}" for sentence in cause.evidence))
         if cause.fix:
             _fix(cause.fix)
+    for cause in causes:
+        if known and cause.cause == UNKNOWN:
+            st.caption(f"Not explained by this: {as_markdown(_first(cause.message))}")
 
 
 def _fix(fix: str) -> None:
@@ -127,31 +133,14 @@ def _structure(selection: Selection) -> None:
 
 
 def _ended(selection: Selection) -> None:
-    """How each side ended where it did not simply return, with its traceback folded away."""
+    """The traceback of each side that did not simply return, folded away: its last line is in the judgement already."""
     if selection.result is None:
         return
     for name, side in (("eager", selection.result.eager), ("the export", selection.result.exported)):
-        if side.error is not None:
-            st.markdown(f"**{name.capitalize()}** {_ending(side)}")
-            if side.error.traceback:
-                with st.expander(f"What {name} said"):
-                    st.code(
-                        side.error.traceback,
-                        language=None,
-                        height="content" if len(side.error.traceback) < 2000 else CODE_HEIGHT_PX,
-                    )
-
-
-def _ending(side: Side) -> str:
-    words = {
-        "raised": "raised",
-        "timeout": "was killed at its time limit",
-        "crash": "died",
-        "export_error": "could not be made",
-    }
-    error = side.error
-    message = f": {as_markdown(error.type)}: {as_markdown(_first(error.message))}" if error else ""
-    return f"{words.get(side.ended, side.ended)}{message}"
+        if side.error is not None and side.error.traceback:
+            with st.expander(f"What {name} said"):
+                short = len(side.error.traceback) < SHORT_TEXT
+                st.code(side.error.traceback, language=None, height=None if short else CODE_HEIGHT_PX)
 
 
 def _warnings(export: Export | None, ours: str) -> None:
