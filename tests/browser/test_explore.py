@@ -65,7 +65,7 @@ def test_the_whole_story(opened: Opened, context: BrowserContext) -> None:
     rest(page)
     sizes(page, batch="1,2", height="32,40", width="32")
     run(page)
-    assert verdicts(page) == {"trace": "✓ ship", "script": "✓ ship"}
+    assert verdicts(page) == {"trace": "✓ ship", "script": "✓ ship"}, page.locator(".ts-verdicts").inner_text()
     expect(page.get_by_role("heading", name=re.compile("^Ship (trace|script): same bits"))).to_be_visible()
     expect(page.get_by_role("heading", name=re.compile("(trace|script) answers in"))).to_be_visible()
 
