@@ -59,8 +59,9 @@ diagnose.catalogue | spec                                                       
 diagnose           | spec errors tracebacks models.loading inputs exporters plan nodes  | torch numpy
                    | tree compare calling diagnose.catalogue                            |
 reach              | spec models.loading                                                | torch (coverage)
+localize           | spec seeds inputs calling                                          | torch
 author             | spec errors tracebacks seeds models.loading inputs exporters       | torch
-                   | tensorfile state tree timing calling (reach diagnose)              |
+                   | tensorfile state tree timing calling (reach localize diagnose)     |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
                    | calling                                                            |
 worker             | spec errors (author clean)                                         | (torch)

@@ -55,6 +55,7 @@ class Author:
             "time": self._time,
             "alternate": self._alternate,
             "diagnose": self._diagnose,
+            "localize": self._localize,
         }
         return actions[request["do"]](request)
 
@@ -276,6 +277,21 @@ class Author:
             build_inputs=lambda case: inputs.build(loaded, case),
         )
         return {"causes": diagnose(subject)}
+
+    def _localize(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Every module in a failing case with how far it is off, and a sentence on the first of them; {} where unknown."""
+        from tsdash import localize
+
+        base, case = from_json(Case, request["base"]), from_json(Case, request["case"])
+        (example, kwargs), (failing, _) = inputs.build(self.loaded, base), inputs.build(self.loaded, case)
+        if kwargs:
+            return {}
+        found = localize.locate(request["mode"], self.loaded.build, example, failing, case)
+        first = localize.first(found)
+        if first is None or len(found) < 2:
+            return {"divergence": found}
+        said = f"Fed eager's own inputs, the first module that answers otherwise is {first.path} ({first.type}), by up to {first.local:.3g}."
+        return {"divergence": found, "said": said}
 
 
 def _bound(model: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], object]:

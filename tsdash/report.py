@@ -9,7 +9,7 @@ from typing import Any
 from tsdash import stats
 from tsdash.judge import NOT_RUN, judge, plain_rule
 from tsdash.records import Record
-from tsdash.spec import CONTROL, EAGER, CaseResult, Export, Latency, Verdict, to_json
+from tsdash.spec import CONTROL, EAGER, CaseResult, Cause, Export, Latency, Verdict, to_json
 from tsdash.verdicts import recommendation, verdicts
 
 SCHEMA = "tsdash.check/1"
@@ -70,7 +70,8 @@ def _mode(record: Record, mode: str, found: Verdict) -> dict[str, Any]:
             for result, judgement in judged
             if judgement.outcome == NOT_RUN
         ],
-        "causes": to_json(record.causes.get(mode, ())),
+        "causes": [_cause(cause) for cause in record.causes.get(mode, ())],
+        "divergence": [module for cause in record.causes.get(mode, ()) for module in to_json(cause.divergence)],
         "coverage": _coverage(record),
         "latency": _latency(record, mode) if record.latencies else {},
     }
@@ -87,6 +88,11 @@ def _coverage(record: Record) -> dict[str, Any] | None:
         "not_run": to_json(reach.not_run),
         "one_sided": to_json(reach.one_sided),
     }
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    facts = to_json(cause)
+    return {name: facts[name] for name in facts if name != "divergence"}
 
 
 def _export(export: Export | None) -> dict[str, Any] | None:

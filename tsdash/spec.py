@@ -280,6 +280,16 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Divergence:
+    """One module in a case that fails: the largest |Δ| of its output against eager's."""
+
+    path: str
+    type: str
+    accumulated: float | None = None  # as the export runs; None: the export has no such call, or cannot show it
+    local: float | None = None  # fed eager's inputs; None: it cannot be exported alone
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cause:
     """Why a mode fails, as far as the evidence goes. `file` and `line` are the user's own source."""
 
@@ -291,6 +301,7 @@ class Cause:
     evidence: tuple[str, ...] = ()
     fix: str = ""
     proved: bool = False  # forcing the suspect back in eager gave the export's result
+    divergence: tuple[Divergence, ...] = ()  # of the leading cause: every module, in the order of their return
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tsdash.engine import folders
 from tsdash.engine.answers import take, take_all
+from tsdash.engine.divergence import localized
 from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.latency import measure
 from tsdash.engine.nursery import Nursery, Worker, WorkerLost
@@ -263,7 +264,8 @@ class _Run:
                 "artefact": None if artefact is None else str(artefact),
             }
             answer = raise_fault(await worker.call(request, DIAGNOSE_LIMIT_S))["ok"]
-            return take_all(Cause, answer, "causes")
+            causes = take_all(Cause, answer, "causes")
+            return await localized(worker, export.mode, self._spec.cases[0], failures, causes)
         except (WorkerLost, ModelError) as error:
             return (Cause(cause="unknown", message=f"The search for the cause did not finish: {error}"),)
         finally:

@@ -1,0 +1,172 @@
+"""Where an export leaves eager: every module's output beside eager's, as it runs and when it is fed eager's inputs.
+
+A trace keeps no modules, so a wrapper is traced whose forward hooks give out what every module returns, cloned, because an
+operator in place would change it later. The wrapper's own output must be the plain export's bit for bit, or nothing is said.
+A script is taken module by module, and only what each does with eager's inputs is known.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tsdash import inputs
+from tsdash.calling import copy_tensor, same_bits
+from tsdash.seeds import seed_all
+from tsdash.spec import GIVEN, Case, Divergence
+
+DEADLINE_S = 5.0
+MOST_MODULES = 400  # calls that are listed
+
+Tensors = list[torch.Tensor]
+
+
+@dataclass
+class _Call:
+    """One call of one module while something ran."""
+
+    path: str
+    module: torch.nn.Module
+    args: tuple[Any, ...]
+    outputs: Tensors
+
+
+def locate(
+    mode: str, build: Callable[[], torch.nn.Module], base: tuple[Any, ...], failing: tuple[Any, ...], case: Case
+) -> tuple[Divergence, ...]:
+    """Each module in the order in which it returned at `failing`, for a model exported from `base`.
+
+    Empty where it cannot be told: another dtype, device, training flag or call than at the export, other modes than traces
+    and scripts, and exports that the instruments change.
+    """
+    kind = mode.partition("+")[0]
+    plain_case = case.dtype == GIVEN and case.device == "cpu" and case.training is None and case.call == 1
+    if kind not in ("trace", "script") or not plain_case:
+        return ()
+    ends = time.monotonic() + DEADLINE_S
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        at_base, _ = _watched(build(), base, case)
+        eager, _ = _watched(build(), failing, case)
+        exported = _traced(build, base, failing, case) if kind == "trace" else {}
+        if exported is None:
+            return ()
+        found = []
+        for number, call in enumerate(eager[:MOST_MODULES]):
+            example = at_base[number] if number < len(at_base) and at_base[number].path == call.path else None
+            actual = exported.get(number)
+            found.append(
+                Divergence(
+                    path=call.path or "the model",
+                    type=type(call.module).__name__,
+                    accumulated=None
+                    if actual is None or actual[0] != call.path
+                    else _distance(actual[1], call.outputs),
+                    local=_local(kind, call, example, case) if time.monotonic() < ends else None,
+                )
+            )
+    return tuple(found)
+
+
+def first(found: tuple[Divergence, ...]) -> Divergence | None:
+    """The innermost module that gives something else than eager for eager's own inputs; modules return inside out."""
+    return next((module for module in found if module.local), None)
+
+
+def _watched(model: torch.nn.Module, args: tuple[Any, ...], case: Case) -> tuple[list[_Call], Any]:
+    with _recording(model) as calls:
+        seed_all(case.seed)
+        output = model(*inputs.nest(copy_tensor, args))
+    return calls, output
+
+
+@contextmanager
+def _recording(model: torch.nn.Module) -> Iterator[list[_Call]]:
+    """The calls of every module of `model` while the block runs."""
+    calls: list[_Call] = []
+    hooks = []
+    for path, module in model.named_modules():
+
+        def keep(module: torch.nn.Module, args: Any, output: Any, path: str = path) -> None:
+            outputs = [tensor.clone() for _, tensor in inputs.tensors(output)]
+            calls.append(_Call(path, module, inputs.nest(lambda tensor: tensor.detach().clone(), args), outputs))
+
+        hooks.append(module.register_forward_hook(keep))
+    try:
+        yield calls
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _traced(
+    build: Callable[[], torch.nn.Module], base: tuple[Any, ...], failing: tuple[Any, ...], case: Case
+) -> dict[int, tuple[str, Tensors]] | None:
+    """What each module gives in the trace, by the number of its call; None where the trace differs from the plain one."""
+    model = build()
+    parts: list[tuple[str, int]] = []
+
+    class Instrumented(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *args: Any) -> tuple[torch.Tensor, ...]:
+            with _recording(self.model) as calls:
+                self.model(*args)
+            parts[:] = [(call.path, len(call.outputs)) for call in calls]
+            return tuple(tensor for call in calls for tensor in call.outputs)
+
+    seed_all(case.seed)
+    instrumented: Any = torch.jit.trace(Instrumented(), base, check_trace=False)  # type: ignore[no-untyped-call]
+    seed_all(case.seed)
+    plain: Any = torch.jit.trace(build(), base, check_trace=False)  # type: ignore[no-untyped-call]
+    flat = list(_seeded(instrumented, failing, case))
+    outputs, place = {}, 0
+    for number, (path, count) in enumerate(parts):
+        outputs[number] = (path, flat[place : place + count])
+        place += count
+    whole = [tensor for _, tensor in inputs.tensors(_seeded(plain, failing, case))]
+    return outputs if parts and same_bits(outputs[len(parts) - 1][1], whole) else None
+
+
+def _seeded(module: Callable[..., Any], args: tuple[Any, ...], case: Case) -> Any:
+    seed_all(case.seed)
+    return module(*inputs.nest(copy_tensor, args))
+
+
+def _local(kind: str, call: _Call, example: _Call | None, case: Case) -> float | None:
+    """How far the module, exported alone, is from eager on eager's inputs; None where it cannot be exported alone."""
+    try:
+        if kind == "script":
+            alone: Any = torch.jit.script(call.module)
+        elif example is None:
+            return None
+        else:
+            alone = torch.jit.trace(example.module, example.args, check_trace=False)  # type: ignore[no-untyped-call]
+        actual = [tensor for _, tensor in inputs.tensors(_seeded(alone, call.args, case))]
+        expected = [tensor for _, tensor in inputs.tensors(_seeded(call.module, call.args, case))]
+    except Exception:  # arguments that no trace takes, code that no script takes
+        return None
+    return _distance(actual, expected)
+
+
+def _distance(actual: Tensors, expected: Tensors) -> float:
+    """The largest |Δ|; infinite where shapes differ, or NaN or Inf stand on one side only."""
+    if [tensor.shape for tensor in actual] != [tensor.shape for tensor in expected]:
+        return float("inf")
+    largest = 0.0
+    for one, other in zip(actual, expected, strict=True):
+        if not one.numel() or torch.equal(one, other):
+            continue
+        wide = torch.complex128 if other.is_complex() else torch.float64
+        a, e = one.detach().to(wide), other.detach().to(wide)
+        delta = torch.where((a == e) | (a.isnan() & e.isnan()), 0.0, (a - e).abs())
+        largest = max(largest, float(delta.nan_to_num(torch.inf, torch.inf).max()))
+    return largest
