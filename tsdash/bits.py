@@ -13,6 +13,18 @@ from tsdash.chunks import Mask
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
+_IN_NUMPY = {
+    torch.float64,
+    torch.float32,
+    torch.float16,
+    torch.complex128,
+    torch.complex64,
+    torch.int64,
+    torch.uint64,
+    torch.int32,
+    torch.bool,
+}
+
 BINADE32 = 2**23  # float32 values between a power of two and the next
 
 Integers = npt.NDArray[Any]
@@ -41,8 +53,7 @@ def equal(actual: torch.Tensor, expected: torch.Tensor, mask: Mask) -> bool:
 def equal_but_for_nan(actual: torch.Tensor, expected: torch.Tensor) -> bool:
     """Whether two flat tensors of one dtype agree bit for bit, any NaN being like any other."""
     places = np.flatnonzero(bits_of(actual) != bits_of(expected))
-    a, e = (_numbers(_real(side), places) for side in (actual, expected))
-    return all(x != x and y != y for x, y in zip(a, e, strict=True))
+    return bool((_are_nan(actual, places) & _are_nan(expected, places)).all())
 
 
 def reach(actual: Integers, expected: Integers, out: Integers) -> int:
@@ -74,18 +85,20 @@ def max_ulp(actual: torch.Tensor, expected: torch.Tensor, bad: Mask | None) -> f
     return float(max(largest, int(steps.max()), -int(steps.min())))
 
 
-def numbers_at(flat: torch.Tensor, places: npt.NDArray[np.intp]) -> list[Any]:
-    """Single elements as Python's int, bool, float or complex, exactly."""
-    if flat.is_complex():
-        parts = _numbers(_real(flat), np.stack([2 * places, 2 * places + 1], axis=1).reshape(-1))
-        return [complex(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
-    return _numbers(flat, places)
-
-
-def _numbers(flat: torch.Tensor, places: npt.NDArray[np.intp]) -> list[Any]:
+def numbers_at(tensor: torch.Tensor, index: tuple[npt.NDArray[np.intp], ...]) -> list[Any]:
+    """Single elements of any tensor as Python's int, bool, float or complex, exactly."""
+    if tensor.dtype in _IN_NUMPY and tensor.device.type == "cpu" and not tensor.is_conj() and not tensor.is_neg():
+        return list(tensor.numpy()[index].tolist())
+    places = tuple(torch.from_numpy(axis) for axis in index)
+    if tensor.is_complex():
+        return list(tensor[places].to(torch.complex128).tolist())
     # Not every dtype can be indexed, but the integers of its width can.
-    some = torch.from_numpy(bits_of(flat)[places]).view(flat.dtype)
-    return list((some.to(torch.float64) if flat.is_floating_point() else some).tolist())
+    some = tensor.view(_INTEGERS[tensor.element_size()])[places].view(tensor.dtype)
+    return list((some.to(torch.float64) if some.is_floating_point() else some).tolist())
+
+
+def _are_nan(flat: torch.Tensor, places: npt.NDArray[np.intp]) -> Mask:
+    return torch.from_numpy(bits_of(flat)[places]).view(_real(flat).dtype).to(torch.float64).isnan().numpy()
 
 
 def _real(flat: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -40,12 +41,15 @@ class Span:
     def of(self, tensor: torch.Tensor) -> torch.Tensor:
         """The part of a tensor that this span covers, as a view."""
         part = tensor[self.place] if self.place else tensor
-        return part.narrow(0, self.low, self.shape[0])
+        return part if part.shape[0] == self.shape[0] else part.narrow(0, self.low, self.shape[0])
 
 
 def spans(shape: tuple[int, ...]) -> Iterator[Span]:
     """A shape of at least one axis cut into spans of at most CHUNK elements, as equal as they come."""
-    if math.prod(shape) == 0:
+    whole = math.prod(shape)
+    if whole <= CHUNK:
+        if whole:
+            yield Span(start=0, place=(), low=0, shape=shape, elements=whole)
         return
     axis = len(shape) - 1
     while axis > 0 and math.prod(shape[axis:]) <= CHUNK:
@@ -67,13 +71,13 @@ def together(*tensors: torch.Tensor) -> Iterator[tuple[Span, list[torch.Tensor]]
 
     A span's elements are the tensor's own memory where it is dense, else a copy that the next span overwrites.
     """
-    readable = [_readable(tensor.detach()) for tensor in tensors]
-    copies = [_copy_of(tensor) for tensor in readable]
-    for span in spans(tuple(readable[0].shape)):
-        yield span, [_dense(span.of(tensor), copy) for tensor, copy in zip(readable, copies, strict=True)]
+    sides = [readable(tensor.detach()) for tensor in tensors]
+    copies = [_copy_of(side) for side in sides]
+    for span in spans(tuple(sides[0].shape)):
+        yield span, [_dense(span.of(side), copy) for side, copy in zip(sides, copies, strict=True)]
 
 
-def _readable(tensor: torch.Tensor) -> torch.Tensor:
+def readable(tensor: torch.Tensor) -> torch.Tensor:
     """A tensor of one axis or more whose dtype torch can convert; packed bits are read as bytes."""
     tensor = tensor.view(torch.uint8) if _is_packed(tensor.dtype) else tensor
     return tensor if tensor.ndim else tensor.reshape(1)
@@ -104,11 +108,23 @@ def _dense(part: torch.Tensor, copy: torch.Tensor | None) -> torch.Tensor:
 class Scratch:
     """Arrays of one chunk's length that every chunk overwrites; a complex number takes two places in the first three."""
 
-    def __init__(self, parts: int, elements: int) -> None:
-        room = min(CHUNK, elements)
-        self.actual, self.expected, self.delta = np.empty(room * parts), np.empty(room * parts), np.empty(room * parts)
+    _own = threading.local()
+
+    def __init__(self, parts: int, room: int) -> None:
+        self.room = room
+        self.sides = tuple(torch.empty(room * parts, dtype=torch.float64) for _ in range(3))
+        self.actual, self.expected, self.delta = (side.numpy() for side in self.sides)
         self.scale, self.other = np.empty(room), np.empty(room)
         self.mask = np.empty(room * parts, np.bool_)
+
+    @classmethod
+    def of_thread(cls, parts: int, room: int) -> Scratch:
+        """The thread's own, made once and used by one pass after another: fresh memory costs more than small outputs do."""
+        known = cls._own.__dict__.get(str(parts))
+        if known is None or known.room < room:
+            known = cls(parts, room)
+            setattr(cls._own, str(parts), known)
+        return known
 
 
 @dataclass
@@ -123,25 +139,21 @@ class Chunk:
     apart: int = 0  # elements that disagree in NaN or Inf
 
     def __post_init__(self) -> None:
-        count = self.elements * self.parts
-        self.actual, self.expected, self.delta = (
-            self.scratch.actual[:count],
-            self.scratch.expected[:count],
-            self.scratch.delta[:count],
-        )
+        count = self.elements = self.span.elements
+        count *= self.parts
+        scratch = self.scratch
+        self.actual, self.expected, self.delta = scratch.actual[:count], scratch.expected[:count], scratch.delta[:count]
 
-    @property
-    def elements(self) -> int:
-        return self.span.elements
+    def widen(self) -> None:
+        """Fill `actual` and `expected`."""
+        for numbers, side in zip(self.raw, self.scratch.sides, strict=False):
+            target = side[: self.elements * self.parts]
+            (target.view(torch.complex128) if self.parts == 2 else target).copy_(numbers)
 
-    def fill(self, **sides: torch.Tensor | npt.NDArray[np.float32]) -> None:
-        """Fill `actual`, `expected` or `delta` from numbers of any dtype."""
-        for name, numbers in sides.items():
-            target: npt.NDArray[Any] = getattr(self, name)
-            if isinstance(numbers, np.ndarray):
-                np.copyto(target, numbers)
-            else:
-                torch.from_numpy(target if self.parts == 1 else target.view(np.complex128)).copy_(numbers)
+    def dots(self) -> tuple[float, float, float]:
+        """Δ·Δ, expected·Δ and expected·expected. Through torch, whose threads are ours to set; numpy's BLAS starts its own."""
+        _, e, d = (side[: self.elements * self.parts] for side in self.scratch.sides)
+        return float(torch.dot(d, d)), float(torch.dot(e, d)), float(torch.dot(e, e))
 
     def subtract(self) -> None:
         """Δ in float64; of 64-bit integers exactly, although float64 cannot tell 2**53 from its successor."""
@@ -184,8 +196,8 @@ def _subtract_integers(actual: torch.Tensor, expected: torch.Tensor, delta: Floa
 
 
 def pairs(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Chunk]:
-    """All elements of two tensors of one shape in C order."""
+    """All elements of two tensors of one shape in C order. One pass at a time: all use the thread's scratch."""
     parts = 2 if actual.is_complex() or expected.is_complex() else 1
-    scratch = Scratch(parts, actual.numel())
+    scratch = Scratch.of_thread(parts, min(CHUNK, actual.numel()))
     for span, (actual_raw, expected_raw) in together(actual, expected):
         yield Chunk(span=span, parts=parts, raw=(actual_raw, expected_raw), scratch=scratch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from tsdash import bits, chunks, norms
 from tsdash.argmax import Flips
 from tsdash.chunks import Mask
 from tsdash.spec import Element, Oracle, OutputFacts
-from tsdash.totals import WORST, Found, Totals, add_up, of_equals
+from tsdash.totals import WORST, Totals, add_up
 
 
 def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> OutputFacts:
@@ -26,9 +27,10 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> Outpu
         raise ValueError(
             f"shapes {tuple(actual.shape)} and {tuple(expected.shape)} cannot be compared element by element"
         )
+    actual, expected = actual.detach(), expected.detach()
     flips = _flips_of(actual, expected)
     with np.errstate(all="ignore"):
-        totals = of_equals(expected) if bits.all_equal(actual, expected) else add_up(actual, expected, flips)
+        totals = add_up(actual, expected, flips)
         lengths = _norms(actual, expected, totals)
     return OutputFacts(
         path=path,
@@ -50,7 +52,7 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> Outpu
         argmax_ties=flips.ties if flips else 0,
         flip_gap=flips.largest_gap if flips else 0.0,
         flipped_rows=tuple(flips.first) if flips else (),
-        worst=_elements([*totals.nan_found, *totals.inf_found, *totals.worst][:WORST], tuple(expected.shape)),
+        worst=_worst(actual, expected, totals),
         histogram=totals.histogram,
     )
 
@@ -59,18 +61,29 @@ def _flips_of(actual: torch.Tensor, expected: torch.Tensor) -> Flips | None:
     """Room for the rows along the last axis; None where the outputs are no table of scores."""
     if expected.ndim == 0 or expected.shape[-1] < 2:
         return None
-    if not all(side.is_floating_point() and "float4" not in str(side.dtype) for side in (actual, expected)):
-        return None
-    return Flips(length=expected.shape[-1], eps=max(torch.finfo(side.dtype).eps for side in (actual, expected)))
+    eps = _score_eps(actual.dtype), _score_eps(expected.dtype)
+    return Flips(length=expected.shape[-1], eps=max(eps)) if all(eps) else None
 
 
-def _elements(found: list[Found], shape: tuple[int, ...]) -> tuple[Element, ...]:
-    flat = np.array([one.flat for one in found], np.intp)
-    indices = np.transpose(np.unravel_index(flat, shape or (1,))).tolist()
-    return tuple(
-        Element(index=tuple(index) if shape else (), expected=one.expected, actual=one.actual, delta=one.delta)
-        for one, index in zip(found, indices, strict=True)
-    )
+@functools.cache
+def _score_eps(dtype: torch.dtype) -> float:
+    """The rounding step at 1 of a dtype that can hold scores; 0 for others."""
+    return torch.finfo(dtype).eps if dtype.is_floating_point and "float4" not in str(dtype) else 0.0
+
+
+def _worst(actual: torch.Tensor, expected: torch.Tensor, totals: Totals) -> tuple[Element, ...]:
+    """NaN that disagree, then Inf, then the largest |Δ|, taken again from the tensors: exactly, where they are integers."""
+    flat = np.array([*totals.nan_places, *totals.inf_places, *totals.worst_places][:WORST], np.intp)
+    axes = np.unravel_index(flat, tuple(expected.shape) or (1,))
+    sides = [bits.numbers_at(chunks.readable(side), axes) for side in (actual, expected)]
+    indices = zip(*(axis.tolist() for axis in axes), strict=True) if expected.ndim else [()] * len(flat)
+    found = []
+    for index, a, e in zip(indices, *sides, strict=True):
+        d = a - e
+        if isinstance(d, complex):
+            a, e, d = (math.hypot(number.real, number.imag) for number in (a, e, d))
+        found.append(Element(index=index, expected=float(e), actual=float(a), delta=float(d)))
+    return tuple(found)
 
 
 def _norms(actual: torch.Tensor, expected: torch.Tensor, totals: Totals) -> norms.Norms:

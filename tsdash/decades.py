@@ -40,6 +40,13 @@ def bin_of_code(low: int, decades: int) -> npt.NDArray[np.uint8]:
     return np.cumsum(steps, dtype=np.uint8)
 
 
+@functools.cache
+def _window(low: int, decades: int) -> tuple[slice, Codes]:
+    """The codes of all bins, and where each bin begins among them."""
+    cuts = codes(edges(low, decades))
+    return slice(int(cuts[0]), int(cuts[-1])), cuts[:-1] - cuts[0]
+
+
 class Tally:
     """Counts of magnitudes in the bins from 10**low on. What lies outside the bins is not counted.
 
@@ -50,12 +57,10 @@ class Tally:
     _own = threading.local()
 
     def __init__(self, low: int, decades: int) -> None:
-        if not hasattr(self._own, "counters"):
+        if "counters" not in self._own.__dict__:
             self._own.counters = np.zeros(CODES, np.int64)
         self._counters: npt.NDArray[np.int64] = self._own.counters
-        cuts = codes(edges(low, decades))
-        self._bins = slice(int(cuts[0]), int(cuts[-1]))
-        self._starts = cuts[:-1] - cuts[0]
+        self._bins, self._starts = _window(low, decades)
         self._before = self._counters[self._bins].copy()
 
     def add(self, magnitudes: Floats, scratch: Any = None) -> int:
@@ -66,5 +71,4 @@ class Tally:
 
     def counts(self) -> list[int]:
         """The counts of the bins, from the lowest on."""
-        added = self._counters[self._bins] - self._before
-        return [int(count) for count in np.add.reduceat(added, self._starts)]
+        return list(np.add.reduceat(self._counters[self._bins] - self._before, self._starts).tolist())

@@ -163,7 +163,7 @@ class _Totals:
 
 def _add(chunk: Chunk, totals: _Totals) -> None:
     size, scale = np.empty(chunk.elements), np.empty(chunk.elements)
-    chunk.fill(actual=chunk.raw[0], expected=chunk.raw[1])
+    chunk.widen()
     chunk.subtract()
     apart = None
     if not np.isfinite(chunk.delta.sum()):

@@ -79,7 +79,7 @@ def scaled(actual: torch.Tensor, expected: torch.Tensor, *, max_abs: float, comp
 def _finite(actual: torch.Tensor, expected: torch.Tensor, share: float) -> Iterator[tuple[Floats, Floats, Floats]]:
     """Chunks of actual, expected and Δ in float64, zero where either side is not finite."""
     for chunk in chunks.pairs(actual, expected):
-        chunk.fill(actual=chunk.raw[0], expected=chunk.raw[1])
+        chunk.widen()
         chunk.subtract()
         chunk.set_apart()
         if share != 1.0:

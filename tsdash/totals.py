@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +16,12 @@ from tsdash.argmax import Flips
 from tsdash.chunks import Chunk, Floats
 from tsdash.spec import PLAIN_TOLERANCE, Histogram
 
+Places = npt.NDArray[np.intp]
+
 WORST = 10  # elements kept
 LOW, DECADES = -12, 16  # the histogram's range: 1e-12 to 1e4
 _TOP = float(decades.edges(LOW, DECADES)[-1])
 _SLACK = 1 - 2.0**-50  # for the rounding of a product that stands in for a quotient
-
-
-class Found(NamedTuple):
-    """An element that may be one of the worst."""
-
-    size: float  # |Δ|
-    flat: int  # its index in C order
-    expected: float
-    actual: float
-    delta: float
 
 
 @dataclass
@@ -49,9 +41,10 @@ class Totals:
     nan_disagree: int = 0
     inf_disagree: int = 0
     above: int = 0  # elements with |Δ| at or above the histogram's last edge
-    worst: list[Found] = field(default_factory=list)
-    nan_found: list[Found] = field(default_factory=list)
-    inf_found: list[Found] = field(default_factory=list)
+    worst_sizes: Floats = field(default_factory=lambda: np.empty(0))  # the ten largest |Δ|, largest first
+    worst_places: Places = field(default_factory=lambda: np.empty(0, np.intp))  # their indices in C order
+    nan_places: list[int] = field(default_factory=list)  # the first ten
+    inf_places: list[int] = field(default_factory=list)
     histogram: Histogram | None = None  # once all is added
     screened: bool = (
         False  # some chunk was left out of max_rel by a bound that subnormal numbers, whose Δ is tiny, need not keep
@@ -62,19 +55,11 @@ class Totals:
         return self.nan_disagree + self.inf_disagree
 
 
-def of_equals(expected: torch.Tensor) -> Totals:
-    """The totals of a tensor against its like."""
-    count = expected.numel()
-    return Totals(
-        same=True,
-        zero=count,
-        histogram=Histogram(low=LOW, counts=(0,) * (DECADES * decades.BINS_PER_DECADE), zero=count),
-    )
-
-
 def add_up(actual: torch.Tensor, expected: torch.Tensor, flips: Flips | None) -> Totals:
     """One pass over all elements. `flips`, where given, counts the rows whose largest element moves."""
     one_dtype, ulp = actual.dtype == expected.dtype, bits.has_ulp(actual, expected)
+    if expected.numel() > chunks.CHUNK and bits.all_equal(actual, expected):
+        return _of_equals(expected.numel())
     totals, tally = Totals(same=one_dtype), decades.Tally(LOW, DECADES)
     for chunk in chunks.pairs(actual, expected):
         if one_dtype and expected.dtype == torch.float32 and _add_close(chunk, totals, tally, flips):
@@ -89,6 +74,11 @@ def add_up(actual: torch.Tensor, expected: torch.Tensor, flips: Flips | None) ->
     if totals.screened and totals.histogram.below > 0:
         totals.max_rel = _max_rel_of_all(actual, expected)
     return totals
+
+
+def _of_equals(elements: int) -> Totals:
+    histogram = Histogram(low=LOW, counts=(0,) * (DECADES * decades.BINS_PER_DECADE), zero=elements)
+    return Totals(same=True, zero=elements, histogram=histogram)
 
 
 def _histogram(totals: Totals, counts: list[int], elements: int) -> Histogram:
@@ -109,41 +99,39 @@ def _add_close(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips 
     if not 0 < steps < bits.BINADE32:
         return False
     np.subtract(actual, expected, out=narrow)
-    chunk.fill(delta=narrow, expected=expected)
-    dd = dot(chunk.delta, chunk.delta)
-    if not math.isfinite(dd):
+    np.copyto(chunk.delta, narrow)
+    np.copyto(chunk.expected, expected)
+    dots = chunk.dots()
+    if not math.isfinite(dots[0]):
         return False
     if flips is not None:
         flips.add(actual, expected)
     totals.max_ulp = max(totals.max_ulp, float(steps))
-    _add_finite(chunk, totals, tally, dd, largest_ratio=2 * steps / bits.BINADE32)
+    _add_finite(chunk, totals, tally, dots, largest_ratio=2 * steps / bits.BINADE32)
     return True
 
 
 def _add_equal(chunk: Chunk, totals: Totals, flips: Flips | None) -> None:
     """Add a chunk that is bit-equal: no Δ, but its part of ‖expected‖."""
-    chunk.fill(expected=chunk.raw[1])
+    chunk.widen()
     if flips is not None:
         flips.add(chunk.expected, chunk.expected, equal=True)
     totals.zero += chunk.elements
-    ee = dot(chunk.expected, chunk.expected)
-    if not math.isfinite(ee):
-        finite = chunk.expected[np.isfinite(chunk.expected)]
-        ee = dot(finite, finite)
-    totals.ee += ee
+    finite = chunk.expected[np.isfinite(chunk.expected)]
+    totals.ee += float(np.square(finite).sum())
 
 
 def _add(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips | None) -> None:
     """Add any chunk, in float64."""
-    chunk.fill(actual=chunk.raw[0], expected=chunk.raw[1])
+    chunk.widen()
     if flips is not None:
         flips.add(*_scores(chunk))
     chunk.subtract()
-    dd = dot(chunk.delta, chunk.delta)
-    if not math.isfinite(dd):  # a finite Δ·Δ is proof that both sides are finite
+    dots = chunk.dots()
+    if not math.isfinite(dots[0]):  # a finite Δ·Δ is proof that both sides are finite
         _count_apart(chunk, totals)
-        dd = dot(chunk.delta, chunk.delta)
-    _add_finite(chunk, totals, tally, dd)
+        dots = chunk.dots()
+    _add_finite(chunk, totals, tally, dots)
 
 
 def _scores(chunk: Chunk) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -158,15 +146,21 @@ def _count_apart(chunk: Chunk, totals: Totals) -> None:
     nan, inf = chunk.set_apart()
     totals.nan_disagree += int(np.count_nonzero(nan))
     totals.inf_disagree += int(np.count_nonzero(inf))
-    for where, kept in ((nan, totals.nan_found), (inf, totals.inf_found)):
-        kept += _found(chunk, np.flatnonzero(where)[: WORST - len(kept)])
+    for where, kept in ((nan, totals.nan_places), (inf, totals.inf_places)):
+        kept += [chunk.span.start + place for place in np.flatnonzero(where)[: WORST - len(kept)].tolist()]
 
 
-def _add_finite(chunk: Chunk, totals: Totals, tally: decades.Tally, dd: float, largest_ratio: float = math.inf) -> None:
+def _add_finite(
+    chunk: Chunk,
+    totals: Totals,
+    tally: decades.Tally,
+    dots: tuple[float, float, float],
+    largest_ratio: float = math.inf,
+) -> None:
     """Add a chunk whose `delta` and `expected` are filled and finite. Overwrites `delta`."""
-    totals.dd += dd
-    totals.ed += dot(chunk.expected, chunk.delta)
-    totals.ee += dot(chunk.expected, chunk.expected)
+    totals.dd += dots[0]
+    totals.ed += dots[1]
+    totals.ee += dots[2]
     size = chunk.moduli(chunk.delta, chunk.scratch.delta)
     largest = float(size.max())
     totals.sum_abs += float(np.add.reduce(size))
@@ -197,13 +191,20 @@ def _count(chunk: Chunk, size: Floats, tally: decades.Tally) -> int:
 
 
 def _max_rel(chunk: Chunk, size: Floats, top: float, largest: float) -> float:
-    """The largest |Δ| / |expected| so far, `largest` before; `top` is the largest |Δ|. What cannot exceed it is found by a product, which is cheaper than a quotient."""
+    """The largest |Δ| / |expected| so far, `largest` before; `top` is the largest |Δ| of the chunk.
+
+    Once there is one to beat, a product, which is cheaper than a quotient, finds the few elements that may.
+    """
     scale = chunk.moduli(chunk.expected, chunk.scratch.scale)
-    product, mask = chunk.scratch.other[: len(size)], chunk.scratch.mask[: len(size)]
-    np.multiply(scale, largest * _SLACK, out=product)
+    other, mask = chunk.scratch.other[: len(size)], chunk.scratch.mask[: len(size)]
+    if largest == 0:
+        whole = float(np.divide(size, scale, out=other).max())
+        if math.isfinite(whole):  # so no element of expected is zero
+            return whole
+    np.multiply(scale, largest * _SLACK, out=other)
     if math.isinf(top):
-        np.minimum(product, sys.float_info.max, out=product)  # so that an infinite |Δ| exceeds it
-    np.greater(size, product, out=mask)
+        np.minimum(other, sys.float_info.max, out=other)  # so that an infinite |Δ| exceeds it
+    np.greater(size, other, out=mask)
     if not mask.any():
         return largest
     size, scale = size[mask], scale[mask]
@@ -215,7 +216,7 @@ def _max_rel_of_all(actual: torch.Tensor, expected: torch.Tensor) -> float:
     """The largest |Δ| / |expected| by a pass of its own, for float32 where subnormal numbers may have slipped through."""
     largest = 0.0
     for chunk in chunks.pairs(actual, expected):
-        chunk.fill(actual=chunk.raw[0], expected=chunk.raw[1])
+        chunk.widen()
         chunk.subtract()
         chunk.set_apart()
         size = chunk.moduli(chunk.delta, chunk.scratch.delta)
@@ -225,33 +226,14 @@ def _max_rel_of_all(actual: torch.Tensor, expected: torch.Tensor) -> float:
 
 def _bar(totals: Totals) -> float:
     """What |Δ| has to exceed to be one of the worst."""
-    return totals.worst[-1].size if len(totals.worst) == WORST else 0.0
+    return float(totals.worst_sizes[-1]) if len(totals.worst_sizes) == WORST else 0.0
 
 
 def _keep_worst(chunk: Chunk, size: Floats, totals: Totals) -> None:
     """The ten largest |Δ| so far, the earlier element first where they are equal."""
-    places = np.flatnonzero(size > _bar(totals))
-    if len(places) > WORST:
-        sizes = size[places]
-        bar = np.partition(sizes, -WORST)[-WORST]
-        places = np.concatenate([places[sizes > bar], places[sizes == bar][:WORST]])
-    totals.worst += _found(chunk, places)
-    totals.worst.sort(key=lambda found: (-found.size, found.flat))
-    del totals.worst[WORST:]
-
-
-def _found(chunk: Chunk, places: npt.NDArray[np.intp]) -> list[Found]:
-    found = []
-    for place, actual, expected in zip(
-        places.tolist(), *(bits.numbers_at(raw, places) for raw in chunk.raw), strict=True
-    ):
-        delta = actual - expected
-        if chunk.parts == 2:
-            expected, actual, delta = (math.hypot(number.real, number.imag) for number in (expected, actual, delta))
-        found.append(Found(abs(float(delta)), chunk.span.start + place, float(expected), float(actual), float(delta)))
-    return found
-
-
-def dot(one: Floats, other: Floats) -> float:
-    """A dot product through torch, whose threads are ours to set; numpy's BLAS starts its own."""
-    return float(torch.dot(torch.from_numpy(one), torch.from_numpy(other)))
+    bar = float(np.partition(size, -WORST)[-WORST]) if len(size) > WORST else 0.0
+    places = np.flatnonzero(size >= bar if bar > _bar(totals) else size > _bar(totals))
+    sizes = np.concatenate([totals.worst_sizes, size[places]])
+    order = np.argsort(-sizes, kind="stable")[:WORST]
+    totals.worst_sizes = sizes[order]
+    totals.worst_places = np.concatenate([totals.worst_places, places + chunk.span.start])[order]
