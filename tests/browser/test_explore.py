@@ -99,7 +99,7 @@ def test_a_run_can_be_cancelled(opened: Opened) -> None:
     """Cancel ends the run and keeps what it has."""
     page = opened("/?model=unet")
     page.get_by_role("button", name=re.compile(r"Run \d+")).click()
-    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel").click(timeout=RUN_MS)
     expect(page.get_by_text(re.compile("^Cancelled after"))).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_role("button", name="Run again")).to_be_visible()
 
