@@ -29,7 +29,8 @@ from tsdash.diagnose.recorder import Forced, Log, Recorder
 from tsdash.diagnose.sites import Instrumentation
 from tsdash.diagnose.subject import Subject
 
-RUN_S = 3.0  # one recorded or forced run: forcing a loop condition can make it endless
+BUSY = 4.0  # how much longer than its own work a diagnosis may take by the clock
+RUN_S = 3.0  # of work, for one recorded or forced run: forcing a loop condition can make it endless
 _LIBRARY_SKIPPED = ("/tsdash/", "/numpy/", "/torch/nn/modules/module.py")  # decides nothing about the model
 _OF_TORCH = ("/torch/nn/", "/torch/functional.py")  # of torch itself only what computes
 _RESTORED = (bool, int, float, complex, str, bytes, type(None), list, dict, set, deque, torch.Tensor, np.ndarray, random.Random, np.random.Generator)
@@ -54,7 +55,7 @@ class Laboratory:
         self.subject = subject
         self.loaded = subject.loaded
         self.base = subject.base
-        self.deadline = subject.began + subject.deadline_s
+        self._began_cpu_s = time.process_time()
         self.notes: list[str] = []
         self.explained: set[str] = set()  # axes whose failures something strong explains already
         self.state = state or PythonState(self._own_modules())
@@ -72,8 +73,10 @@ class Laboratory:
         return self.subject.mode.startswith("script")
 
     def in_time(self, share: float = 1.0) -> bool:
-        """Whether less than this share of the time for the whole diagnosis is used up."""
-        return time.monotonic() < self.subject.began + share * self.subject.deadline_s
+        """Whether less than this share of the time for the whole diagnosis is used up, in seconds of its own work: on a busy
+        machine the same evidence takes several times as long by the clock."""
+        working = time.process_time() - self._began_cpu_s < share * self.subject.deadline_s
+        return working and time.monotonic() < self.subject.began + BUSY * self.subject.deadline_s
 
     # what runs are made of
 
@@ -187,7 +190,7 @@ class Laboratory:
         return observer.log
 
     def _recorder(self, **options: Any) -> Recorder:
-        now = time.monotonic()
+        now = time.process_time()
         return Recorder(self.instrumentation.sites, deadline=now + RUN_S / 2, stop_at=now + RUN_S, own_paths=frozenset(self.own_paths), **options)
 
     def _run(self, model: Any, case: spec.Case, observer: Recorder | None = None) -> Result:

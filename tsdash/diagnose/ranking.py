@@ -13,27 +13,30 @@ MAX_CAUSES = 6
 
 
 def rank(findings: Iterable[Finding], lab: Laboratory) -> tuple[spec.Cause, ...]:
-    """One cause for each (cause, line), with all that speaks for it.
-
-    A failing train/eval switch comes first and a lost check last; between them proof before a graph's difference before a
-    warning, values before shapes before dtypes, and of two alike the one that runs first.
-    """
+    """One cause for each (cause, line), with all that speaks for it."""
     merged: dict[tuple[str, str | None, int | None], list[Finding]] = {}
     for finding in sorted(findings, key=_place):
         merged.setdefault((finding.cause, finding.file, finding.line), []).append(finding)
-    groups = list(merged.values())
-    return tuple(_cause(group, lab) for group in groups[:MAX_CAUSES])
+    return tuple(_cause(group, lab) for group in list(merged.values())[:MAX_CAUSES])
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
-    return (
-        finding.cause == "lost_check",
-        not (finding.cause == "training_mode" and finding.axis == "training" and finding.strength >= Strength.DIFFERENCE),
-        -finding.strength,
-        AXES.index(finding.axis),
-        finding.line is None,
-        finding.order,
-    )
+    """Where a finding stands: by tier, then by strength, then values before shapes before dtypes, then what runs first."""
+    return _tier(finding), -finding.strength, AXES.index(finding.axis), finding.line is None, finding.order
+
+
+def _tier(finding: Finding) -> int:
+    """A failing train/eval switch leads. A check that is lost comes after what makes answers wrong, for a wide sweep finds
+    inputs that many a model refuses; but before dtypes and devices, which few models are made for. Hints come last."""
+    told = finding.strength >= Strength.GRAPH
+    special = finding.axis in ("dtype", "device")
+    if finding.cause == "training_mode" and finding.axis == "training" and finding.strength >= Strength.DIFFERENCE:
+        return 0
+    if finding.cause == "lost_check":
+        return 2 if told else 4
+    if told:
+        return 3 if special else 1
+    return 6 if finding.cause == "unknown" else 5
 
 
 def _cause(group: list[Finding], lab: Laboratory) -> spec.Cause:

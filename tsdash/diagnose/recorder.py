@@ -191,7 +191,7 @@ class Recorder:
         occurrence = self._counts.get(number, 0)
         self._counts[number] = occurrence + 1
         self._reached += 1
-        if self._stop_at is not None and not self._reached % 256 and time.monotonic() > self._stop_at:
+        if self._stop_at is not None and not self._reached % 256 and time.process_time() > self._stop_at:
             raise Stopped
         return occurrence
 
@@ -199,7 +199,7 @@ class Recorder:
         log = self.log
         if log.full or not 0 <= occurrence < MAX_OCCURRENCES:
             return None
-        if len(log.events) >= MAX_EVENTS or (self._deadline is not None and time.monotonic() > self._deadline):
+        if len(log.events) >= MAX_EVENTS or (self._deadline is not None and time.process_time() > self._deadline):
             log.full = True
             return None
         site = self._sites[number]
