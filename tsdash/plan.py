@@ -63,8 +63,8 @@ def cases(sweep: Sweep, dims: Mapping[str, int], seed: int = 0) -> tuple[Case, .
     }
     base = Case(id="c1", dims=base_dims, seed=seed)
     changes = _product(sweep, base) if sweep.product else _one_at_a_time(sweep, base)
-    distinct = {_key(case): case for case in reversed(changes)}  # of two alike the first keeps its name
-    found = [distinct[key] for key in dict.fromkeys(map(_key, changes)) if key != _key(base)]
+    distinct = {identity(case): case for case in reversed(changes)}  # of two alike the first keeps its name
+    found = [distinct[key] for key in dict.fromkeys(map(identity, changes)) if key != identity(base)]
     if len(found) >= MAX_CASES:
         raise OptionError(
             f"The sweep has {len(found) + 1} cases; at most {MAX_CASES} are allowed. Vary fewer axes or drop --product."
@@ -148,7 +148,8 @@ def _varied(case: Case, base: Case) -> str:
     return " · ".join(changed) or "base"
 
 
-def _key(case: Case) -> tuple[object, ...]:
+def identity(case: Case) -> tuple[object, ...]:
+    """What makes a case the same as another: its inputs and circumstances, not its number."""
     return (
         tuple(sorted(case.dims.items())),
         case.values,

@@ -114,7 +114,7 @@ def changes(before: Record, after: Record) -> pd.DataFrame:
 
     Columns: mode, words, before, after (outcomes, or "absent") and change, one of CHANGES.
     """
-    sides = [{(result.mode, _identity(result.case)): result for result in record.results} for record in (before, after)]
+    sides = [{(result.mode, plan.identity(result.case)): result for result in record.results} for record in (before, after)]
     rows = []
     for key in dict.fromkeys((*sides[0], *sides[1])):
         results = [side.get(key) for side in sides]
@@ -129,20 +129,6 @@ def changes(before: Record, after: Record) -> pd.DataFrame:
             )
         )
     return pd.DataFrame(rows, columns=["mode", "words", "before", "after", "change"])
-
-
-def _identity(case: Case) -> tuple[Any, ...]:
-    return (
-        tuple(sorted(case.dims.items())),
-        case.values,
-        case.dtype,
-        case.device,
-        case.layout,
-        case.training,
-        case.grad,
-        case.call,
-        case.seed,
-    )
 
 
 def _change(before: str, after: str) -> str:
