@@ -53,9 +53,9 @@ class Nursery:
         self.root = folders.root()  # of the folders of all runs
         folders.remove_abandoned(self.root)
         if self._isolation == "strict":
+            bubblewrap.require(self.root)
             self._sandbox = folders.create(self.root)
             self.root = self._sandbox[0]
-            bubblewrap.require(self.root)
 
     async def start(self) -> None:
         """Start the zygote if none is running and wait until it has imported torch."""
