@@ -131,11 +131,12 @@ class _Fold:
         folded: Array = self.how.reduce(block, axis=others)
         where = []
         for place, axis in enumerate(self.axes):
-            bins = self.values.shape[place]
-            bin_of_index = ((corner[axis] + np.arange(folded.shape[place]) + 1) * bins - 1) // self.shape[axis]
-            starts = np.flatnonzero(np.diff(bin_of_index, prepend=-1))
-            folded = self.how.reduceat(folded, starts, axis=place)
-            where.append(slice(int(bin_of_index[0]), int(bin_of_index[-1]) + 1))
+            low, length, bins, size = corner[axis], folded.shape[place], self.values.shape[place], self.shape[axis]
+            if bins < size:
+                bin_of_index = ((np.arange(low, low + length) + 1) * bins - 1) // size
+                folded = self.how.reduceat(folded, np.flatnonzero(np.diff(bin_of_index, prepend=-1)), axis=place)
+                low, length = int(bin_of_index[0]), folded.shape[place]
+            where.append(slice(low, low + length))
         part = self.values[tuple(where)]
         self.how(part, folded, out=part)
 
@@ -177,11 +178,14 @@ def _add(chunk: Chunk, totals: _Totals) -> None:
         total.add(block, corner)
     if apart is not None:
         size[apart] = scale[apart] = np.inf
+    narrow = block.astype(np.float32)  # as they are stored; rounding keeps their order
     for fold in (*(largest for largest, _ in totals.profiles), *totals.maps):
-        fold.add(block, corner)
+        fold.add(narrow, corner)
     bins = DECADES * decades.BINS_PER_DECADE + 2
-    cells = totals.bin_of_code[decades.codes(scale)].astype(np.intp) * bins + totals.bin_of_code[decades.codes(size)]
-    totals.density += np.bincount(cells, minlength=len(totals.density))
+    cells = totals.bin_of_code[decades.codes(scale)].astype(np.intp)
+    cells *= bins
+    cells += totals.bin_of_code[decades.codes(size)]
+    np.add.at(totals.density, cells, 1)
 
 
 def _profile(largest: _Fold, total: _Fold) -> Profile:
