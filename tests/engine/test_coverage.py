@@ -38,3 +38,11 @@ def test_a_sweep_that_takes_both_sides_is_complete(check: Callable[..., Record])
     assert record.description is not None
     assert record.description.reach is not None
     assert not record.description.reach.not_run
+
+
+def test_a_mode_that_cannot_be_exported_hides_no_case_from_the_others(check: Callable[..., Record]) -> None:
+    """torch.export refuses the branch; what eager ran for the script counts all the same."""
+    record = check(BRANCH, modes=("script", "export"), sweep=Sweep(values=("negative",)))
+    assert record.description is not None
+    assert record.description.reach is not None
+    assert not record.description.reach.not_run

@@ -14,8 +14,9 @@ from tsdash.engine.answers import take, take_all
 from tsdash.engine.divergence import localized
 from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.latency import measure
-from tsdash.engine.nursery import Nursery, Worker, WorkerLost
+from tsdash.engine.nursery import Nursery
 from tsdash.engine.references import Reference, References, loaded_author, raise_fault
+from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.exporters import EXPORTERS
 from tsdash.judge import counts_against, judge
@@ -196,8 +197,8 @@ class _Run:
         """What of the user's own forward the sweep ran, found in one more pass over the cases in which eager ended."""
         if self._spec.model.kind == "torchvision":
             return None
-        sides = {result.case.id: result.eager for result in (*self._past.results, *self._results)}
-        sides = {case: side for case, side in sides.items() if side.ended in ("returned", "raised")}
+        results = (*self._past.results, *self._results)
+        sides = {result.case.id: result.eager for result in results if result.eager.ended in ("returned", "raised")}
         cases = [case for case in self._spec.cases if case.id in sides]
         if not cases or (sides[cases[0].id].seconds or 0.0) > REACH_BUDGET_S:
             return None
