@@ -26,7 +26,7 @@ spec               | wire                                                       
 errors             |                                                                    |
 formats            |                                                                    |
 tokens             |                                                                    |
-environment        |                                                                    |
+environment        | errors                                                             |
 tracebacks         | spec                                                               |
 seeds              |                                                                    | torch numpy
 models             | spec errors tracebacks                                             | (torch torchvision)
@@ -56,7 +56,7 @@ judge              | spec formats stats                                         
 plain              |                                                                    |
 repro              | spec models transforms inputs exporters plan judge plain           | (torch numpy)
 diagnose.catalogue | spec                                                               |
-diagnose           | spec errors tracebacks models.loading inputs exporters plan nodes  | torch numpy
+diagnose           | spec errors tracebacks seeds models.loading inputs exporters plan nodes  | torch numpy
                    | tree compare calling diagnose.catalogue                            |
 reach              | spec models.loading                                                | torch (coverage)
 localize           | spec seeds inputs calling                                          | torch
@@ -66,10 +66,11 @@ clean              | spec tracebacks inputs exporters tensorfile tree compare el
                    | calling                                                            |
 worker             | spec errors (author clean)                                         | (torch)
 records            | spec                                                               |
-store              | spec errors records                                                |
+store              | spec errors environment records                                                |
 verdicts           | spec stats judge records                                           |
 archive            | spec errors store                                                  |
-engine             | spec errors tracebacks models exporters judge store verdicts       | psutil
+engine             | spec errors environment tracebacks models exporters judge store    | psutil
+                   | verdicts                                                           |
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
 tables             | spec plan stats judge records findings                             | numpy pandas

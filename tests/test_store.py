@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from tsdash import plan
+from tsdash.environment import limit_bytes
 from tsdash.errors import OptionError
 from tsdash.spec import (
     Case,
@@ -172,3 +173,13 @@ def test_what_was_acknowledged_survives_the_death_of_the_writer(store):
     writer.start()
     writer.join(30)
     assert (writer.exitcode, [found.case.id for found in store.load(run).results]) == (-9, ["c1", "c2"])
+
+
+def test_the_size_of_the_store_is_the_operators_choice(monkeypatch):
+    """10 GiB unless TSDASH_STORE_MIB says otherwise; what is no size is refused."""
+    assert limit_bytes() == 10 * 2**30
+    monkeypatch.setenv("TSDASH_STORE_MIB", "5")
+    assert limit_bytes() == 5 * 2**20
+    monkeypatch.setenv("TSDASH_STORE_MIB", "much")
+    with pytest.raises(OptionError, match="whole number of MiB"):
+        limit_bytes()

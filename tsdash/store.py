@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tsdash.environment import home
 from tsdash.errors import OptionError
 from tsdash.records import Record, Summary, summary
 from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec, from_json, to_json
@@ -82,15 +83,6 @@ TABLES = (
     "causes",
     "deaths",
 )  # what belongs to a run, parents before children
-
-
-def home() -> Path:
-    """Where tsdash keeps its results: $TSDASH_HOME, else the platform's folder for user data."""
-    chosen = os.environ.get("TSDASH_HOME")
-    if chosen:
-        return Path(chosen)
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "tsdash"
 
 
 class Store:

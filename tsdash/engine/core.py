@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tsdash import environment
 from tsdash.engine import owners
 from tsdash.engine.conduct import Lanes, Past, conduct
 from tsdash.engine.lanes import FairLane, MeasuringLane
-from tsdash.engine.nursery import Nursery
+from tsdash.engine.nursery import open_nursery
 from tsdash.errors import ModelError
 from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec
 from tsdash.store import Store
@@ -119,7 +120,7 @@ class _Life:
         self._places = places
         self._resumes = resumes
         self.tasks: dict[int, asyncio.Task[None]] = {}
-        self._nursery = Nursery()
+        self._nursery = open_nursery()
         self._loop = asyncio.new_event_loop()
         self._closing = False
         started: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -205,6 +206,7 @@ class _Life:
             if not (self._closing and self._resumes):  # what a server leaves unfinished the next one takes up
                 self._store.end(run, state, failure)
                 self._store.summarize(run, digest(self._store.load(run)))
+                self._store.purge(environment.limit_bytes())
 
     def _past(self, run: int) -> Past:
         record = self._store.load(run)
