@@ -14,10 +14,9 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import traceback
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 from tsdash.errors import ModelError
 from tsdash.spec import ErrorFacts, to_json
@@ -27,7 +26,14 @@ class Role(Protocol):
     def answer(self, request: dict[str, Any]) -> Any: ...
 
 
-def serve(channel: socket.socket, role: str, folder: str) -> None:
+class Channel(Protocol):
+    """The way to the parent: a connected socket, or what stands in for one."""
+
+    def makefile(self, mode: Literal["rb"]) -> BinaryIO: ...
+    def sendall(self, data: bytes) -> None: ...
+
+
+def serve(channel: Channel, role: str, folder: str) -> None:
     """Answer requests until the parent closes the channel, then leave without exit handlers."""
     import torch
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsdash.engine.answers import take, take_all
-from tsdash.engine.nursery import WorkerLost
+from tsdash.engine.workers import WorkerLost
 from tsdash.spec import Cause, Description, ErrorFacts, Export, Histogram, OutputFacts, Side, TensorFacts, to_json
 
 FACTS = OutputFacts(

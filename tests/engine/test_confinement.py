@@ -17,7 +17,7 @@ from tsdash import plan
 from tsdash.engine import bubblewrap, confinement, landlock
 from tsdash.engine.confinement import Bounds
 from tsdash.engine.core import Engine
-from tsdash.engine.nursery import Nursery
+from tsdash.engine.forking import ForkingNursery
 from tsdash.errors import OptionError
 from tsdash.judge import judge
 from tsdash.models import entry_points
@@ -166,13 +166,13 @@ def test_a_level_that_does_not_exist_is_refused(monkeypatch):
 def test_a_clean_worker_gets_the_outputs_and_the_artefact_and_nothing_of_the_author(check, monkeypatch):
     """It is granted two folders to read, and no author's folder is one of them or lies in one."""
     forked = []
-    fork = Nursery.fork
+    fork = ForkingNursery.fork
 
     async def recorded(self, role, folder, memory_mib, output_kib, *, reads=(), writes=(), searches=()):
         forked.append((role, folder, (*reads, *writes)))
         return await fork(self, role, folder, memory_mib, output_kib, reads=reads, writes=writes, searches=searches)
 
-    monkeypatch.setattr(Nursery, "fork", recorded)
+    monkeypatch.setattr(ForkingNursery, "fork", recorded)
     check(_MODEL, modes=("trace", "script"))
     authors = [folder for role, folder, _ in forked if role == "author"]
     clean = [granted for role, _, granted in forked if role == "clean"]
@@ -246,7 +246,7 @@ def test_what_the_operator_made_readable_is_read_and_not_written(strict):
 def test_strict_leaves_no_folder(strict, monkeypatch):
     """The one that all runs share goes when the engine is closed."""
     monkeypatch.setenv("TSDASH_ISOLATION", "strict")
-    nursery = Nursery()
+    nursery = ForkingNursery()
     assert nursery.root.is_dir()
     asyncio.run(nursery.close())
     assert not nursery.root.exists()

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tsdash.engine.nursery import WorkerLost
+from tsdash.engine.workers import WorkerLost
 from tsdash.spec import from_json
 from tsdash.tracebacks import clean_text
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import functools
+import io
 import os
 import signal
 import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,7 @@ ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",
     "OPENBLAS_CORETYPE",
     "OPENBLAS_L2_SIZE",
+    "SYSTEMROOT",  # without it Python does not start on Windows
 )
 LEVELS = ("default", "strict")
 NOT_ISOLATED = "not isolated"  # the first word on a system without Landlock and seccomp
@@ -110,6 +112,43 @@ def isolation() -> str:
     return chosen
 
 
+def environment() -> dict[str, str]:
+    """What a process without secrets starts with: names on the list, and where tsdash and the operator's own modules are."""
+    kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    return {**kept, "PYTHONPATH": os.pathsep.join((str(Path(__file__).resolve().parents[2]), *_paths("PYTHONPATH")))}
+
+
+def operator_paths() -> list[str]:
+    """What the operator lets models read: TSDASH_READABLE, and the additions to Python's search path."""
+    return [*_paths("TSDASH_READABLE"), *_paths("PYTHONPATH")]
+
+
+def _paths(variable: str) -> list[str]:
+    return [os.path.abspath(path) for path in os.environ.get(variable, "").split(os.pathsep) if path]
+
+
+def bounds(
+    role: str,
+    folder: Path,
+    memory_mib: int,
+    *,
+    reads: Sequence[Path] = (),
+    writes: Sequence[Path] = (),
+    searches: Sequence[str] = (),
+    strict: bool = False,
+) -> Bounds:
+    """The bounds of a worker in a role: only an author, who runs the user's code, gets what the operator lets models read."""
+    author = role == "author"
+    return Bounds(
+        folder=str(folder),
+        memory_mib=memory_mib,
+        reads=(*map(str, reads), *(_paths("TSDASH_READABLE") if author else ())),
+        writes=tuple(map(str, writes)),
+        searches=(*searches, *(_paths("PYTHONPATH") if author else ())),
+        strict=strict,
+    )
+
+
 def die_with_parent() -> None:
     """Ask the kernel for SIGKILL when the thread that started this process ends (Linux; elsewhere a closed socket tells)."""
     if sys.platform == "linux":
@@ -126,6 +165,7 @@ def confine(bounds: Bounds, *, channel: int, output: int, asks: int) -> tuple[st
     die_with_parent()
     asks = _keep_descriptors(channel, output, asks)
     use_folder(bounds.folder)
+    print_at_once()
     applied = [*limit(bounds.memory_mib), "a clean environment, and a folder of its own as home"]
     faulthandler.enable(file=STANDARD_ERROR)
     version = landlock.restrict(_grants(bounds))
@@ -177,6 +217,13 @@ def use_folder(folder: str) -> None:
     sys.dont_write_bytecode = True
 
 
+def print_at_once() -> None:
+    """Write every printed line when it is printed: a worker leaves without emptying its buffers."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
 def limit(memory_mib: int) -> tuple[str, ...]:
     """Let the kernel hold this process to its memory; files may be as large as memory, for they are made from it."""
     if resource is None:
@@ -190,7 +237,11 @@ def limit(memory_mib: int) -> tuple[str, ...]:
     ):
         _, hard = resource.getrlimit(what)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
+        try:
+            resource.setrlimit(what, (most, most))
+        except ValueError:
+            if sys.platform == "linux":  # macOS refuses some
+                raise
     return (f"at most {memory_mib:,} MiB of memory and of a file, {_DESCRIPTORS} descriptors, no core dumps",)
 
 

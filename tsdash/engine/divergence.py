@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tsdash.engine.answers import take, take_all
-from tsdash.engine.nursery import Worker, WorkerLost
 from tsdash.engine.references import raise_fault
+from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.judge import judge
 from tsdash.spec import GIVEN, Case, CaseResult, Cause, Divergence, to_json

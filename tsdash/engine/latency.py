@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tsdash.engine.answers import take
-from tsdash.engine.nursery import Nursery, Worker, WorkerLost
+from tsdash.engine.nursery import Nursery
 from tsdash.engine.references import References, loaded_author, raise_fault
+from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.spec import Alternation, CaseResult, Footprint, Latency, RunSpec, to_json
 

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from tsdash.engine.answers import take
-from tsdash.engine.nursery import Nursery, Worker, WorkerLost
+from tsdash.engine.nursery import Nursery
+from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.models.entry_points import constants
 from tsdash.spec import Case, Description, ErrorFacts, Reach, RunSpec, Side, to_json
 
-KEPT_BYTES = 2 * 2**30  # of outputs in shared memory; the oldest beyond it are dropped, and computed again when asked for
+KEPT_BYTES = (
+    2 * 2**30
+)  # of outputs in shared memory; the oldest beyond it are dropped, and computed again when asked for
 GAIN_SHARE = 0.25  # of its memory limit that a worker may gain from case to case
 
 

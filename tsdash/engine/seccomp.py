@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
 import platform
 import select
@@ -293,6 +292,8 @@ def next_question(listener: int) -> int | None:
 
 def answer(listener: int, question: int, *, error: int = 0) -> None:
     """Let the process that asked go on, or have its call fail with `error`."""
+    import fcntl  # Windows has none
+
     with contextlib.suppress(OSError):  # whoever asked has been killed
         fcntl.ioctl(listener, _SEND, _ANSWER.pack(question, 0, -error, 0 if error else _CONTINUE))
 

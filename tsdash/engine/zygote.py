@@ -3,7 +3,7 @@
 Started as `python -m tsdash.engine.zygote FD`. Requests and reports are JSON datagrams on the control socket FD:
     {"fork": key, "role": …, "bounds": …} with two descriptors, the worker's channel and its output
     {"kill": pid}, {"preload": [module…]}
-    {"ready": pid}, {"forked": key, "pid": pid}, {"unforked": key, "why": …}, {"exited": pid, "status": wait status, "why": … where the warden ended it}
+    {"ready": pid}, {"forked": key, "pid": pid}, {"unforked": key, "why": …}, {"exited": pid, "status": exit status or minus the signal, "why": … where the warden ended it}
 A worker's first message on its channel is {"confined": [what was applied…]}. The zygote adopts the orphans of its workers
 (subreaper) and ends them, so whatever a model starts ends with its worker at the latest.
 """
@@ -150,7 +150,9 @@ def _reap(control: socket.socket, workers: dict[int, _Watched]) -> None:
             _kill(pid)
             if watched.asks >= 0:
                 os.close(watched.asks)
-            control.send(json.dumps({"exited": pid, "status": status, "why": watched.why}).encode())
+            control.send(
+                json.dumps({"exited": pid, "status": os.waitstatus_to_exitcode(status), "why": watched.why}).encode()
+            )
     _end_orphans(workers)
 
 
