@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import faulthandler
 import functools
-import io
 import os
 import signal
 import socket
@@ -218,10 +217,12 @@ def use_folder(folder: str) -> None:
 
 
 def print_at_once() -> None:
-    """Write every printed line when it is printed: a worker leaves without emptying its buffers."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    """Write every printed line when it is printed: a worker leaves without emptying its buffers.
+
+    New streams, for the old ones may have been opened on a file, and remember a place in it that a pipe does not have.
+    """
+    sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
 
 
 def limit(memory_mib: int) -> tuple[str, ...]:
