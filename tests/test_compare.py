@@ -416,6 +416,14 @@ def test_the_worst_elements_are_the_largest_differences_earlier_ones_first(
     assert [element.index for element in facts.worst[apart:]] == want[: max(0, WORST - apart)]
 
 
+def test_the_worst_of_many_are_the_first_of_the_largest() -> None:
+    """Among thousands of candidates, also where most are equal, the ten kept are the largest and then the first."""
+    delta = torch.ones(5000)
+    delta[[4000, 30, 700]] = torch.tensor([3.0, 2.0, 3.0])
+    worst = compare(delta, torch.zeros(5000), path="output").worst
+    assert [element.index[0] for element in worst] == [700, 4000, 30, 0, 1, 2, 3, 4, 5, 6]
+
+
 @settings(max_examples=40)
 @given(
     sizes=st.lists(

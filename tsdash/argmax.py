@@ -57,7 +57,8 @@ class Flips:
     def _add_rows(self, actual: Scores, expected: Scores) -> None:
         actual, expected = actual.reshape(-1, self.length), expected.reshape(-1, self.length)
         winners, right = actual.argmax(axis=1), expected.argmax(axis=1)
-        for row in np.flatnonzero(winners != right):
+        moved = winners != right
+        for row in np.flatnonzero(moved) if moved.any() else ():
             scores = expected[row].astype(np.float64)
             finite = np.abs(scores[np.isfinite(scores)])
             largest = float(finite.max()) if finite.size else 0.0

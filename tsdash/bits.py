@@ -9,9 +9,7 @@ import numpy.typing as npt
 import torch
 
 from tsdash import chunks
-from tsdash.chunks import Mask
-
-_INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+from tsdash.chunks import Integers, Mask
 
 _IN_NUMPY = {
     torch.float64,
@@ -26,8 +24,6 @@ _IN_NUMPY = {
 }
 
 BINADE32 = 2**23  # float32 values between a power of two and the next
-
-Integers = npt.NDArray[Any]
 
 
 def has_ulp(actual: torch.Tensor, expected: torch.Tensor) -> bool:
@@ -44,16 +40,9 @@ def all_equal(actual: torch.Tensor, expected: torch.Tensor) -> bool:
     return all(equal(a, e, mask) for _, (a, e) in chunks.together(actual, expected))
 
 
-def equal(actual: torch.Tensor, expected: torch.Tensor, mask: Mask) -> bool:
-    """Whether two flat tensors of one dtype agree bit for bit. `mask` is scratch."""
-    a, e = bits_of(actual), bits_of(expected)
-    return bool(np.equal(a, e, out=mask[: len(a)]).all())
-
-
-def equal_but_for_nan(actual: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Whether two flat tensors of one dtype agree bit for bit, any NaN being like any other."""
-    places = np.flatnonzero(bits_of(actual) != bits_of(expected))
-    return bool((_are_nan(actual, places) & _are_nan(expected, places)).all())
+def equal(actual: Integers, expected: Integers, mask: Mask) -> bool:
+    """Whether all bits agree. `mask` is scratch."""
+    return bool(np.equal(actual, expected, out=mask[: len(actual)]).all())
 
 
 def reach(actual: Integers, expected: Integers, out: Integers) -> int:
@@ -66,20 +55,19 @@ def reach(actual: Integers, expected: Integers, out: Integers) -> int:
     return max(int(out.max()), -int(out.min()))
 
 
-def max_ulp(actual: torch.Tensor, expected: torch.Tensor, bad: Mask | None) -> float:
+def max_ulp(actual: Integers, expected: Integers, bad: Mask | None) -> float:
     """The largest distance in representable numbers, counted through zero, where 0.0 and −0.0 are one. `bad` is left out.
 
     The bits are sign and magnitude: between numbers of one sign the distance is the difference of the bits, which cannot
     overflow; between numbers of two signs it is the sum of the magnitudes.
     """
-    a, e = bits_of(actual), bits_of(expected)
-    steps, signs = a - e, a ^ e
+    steps, signs = actual - expected, actual ^ expected
     if bad is not None:
         steps[bad] = signs[bad] = 0
     largest = 0
     if signs.min() < 0:
         opposite = np.flatnonzero(signs < 0)
-        magnitudes = [(side[opposite] & np.iinfo(a.dtype).max).astype(np.uint64) for side in (a, e)]
+        magnitudes = [(side[opposite] & np.iinfo(side.dtype).max).astype(np.uint64) for side in (actual, expected)]
         largest = int((magnitudes[0] + magnitudes[1]).max())
         steps[opposite] = 0
     return float(max(largest, int(steps.max()), -int(steps.min())))
@@ -93,19 +81,5 @@ def numbers_at(tensor: torch.Tensor, index: tuple[npt.NDArray[np.intp], ...]) ->
     if tensor.is_complex():
         return list(tensor[places].to(torch.complex128).tolist())
     # Not every dtype can be indexed, but the integers of its width can.
-    some = tensor.view(_INTEGERS[tensor.element_size()])[places].view(tensor.dtype)
+    some = tensor.view(chunks.INTEGERS[tensor.element_size()])[places].view(tensor.dtype)
     return list((some.to(torch.float64) if some.is_floating_point() else some).tolist())
-
-
-def _are_nan(flat: torch.Tensor, places: npt.NDArray[np.intp]) -> Mask:
-    return torch.from_numpy(bits_of(flat)[places]).view(_real(flat).dtype).to(torch.float64).isnan().numpy()
-
-
-def _real(flat: torch.Tensor) -> torch.Tensor:
-    return torch.view_as_real(flat).reshape(-1) if flat.is_complex() else flat
-
-
-def bits_of(flat: torch.Tensor) -> Integers:
-    """The same memory as integers, two a complex number."""
-    flat = _real(flat)
-    return flat.view(_INTEGERS[flat.element_size()]).numpy()

@@ -8,7 +8,7 @@ import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +17,20 @@ import torch
 CHUNK = 2**16  # elements: few enough to stay in cache, enough to make little of what a call costs
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
+INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
-@dataclass(frozen=True, kw_only=True)
-class Span:
+
+class Span(NamedTuple):
     """Consecutive elements in C order: a range of one axis at a fixed place on the axes before it, whole in those after."""
 
     start: int  # flat index of the first element
+    elements: int
     place: tuple[int, ...]
     low: int
     shape: tuple[int, ...]  # (length of the range, *axes after)
-    elements: int
 
     def corner(self, ndim: int) -> tuple[int, ...]:
         """The index of the first element on every axis."""
@@ -40,8 +42,7 @@ class Span:
 
     def of(self, tensor: torch.Tensor) -> torch.Tensor:
         """The part of a tensor that this span covers, as a view."""
-        part = tensor[self.place] if self.place else tensor
-        return part if part.shape[0] == self.shape[0] else part.narrow(0, self.low, self.shape[0])
+        return tensor[self.place][self.low : self.low + self.shape[0]]
 
 
 def spans(shape: tuple[int, ...]) -> Iterator[Span]:
@@ -49,7 +50,7 @@ def spans(shape: tuple[int, ...]) -> Iterator[Span]:
     whole = math.prod(shape)
     if whole <= CHUNK:
         if whole:
-            yield Span(start=0, place=(), low=0, shape=shape, elements=whole)
+            yield Span(0, whole, (), 0, shape)
         return
     axis = len(shape) - 1
     while axis > 0 and math.prod(shape[axis:]) <= CHUNK:
@@ -62,19 +63,39 @@ def spans(shape: tuple[int, ...]) -> Iterator[Span]:
     for place in itertools.product(*map(range, shape[:axis])):
         for low, high in itertools.pairwise(cuts):
             elements = (high - low) * inner
-            yield Span(start=start, place=place, low=low, shape=(high - low, *after), elements=elements)
+            yield Span(start, elements, place, low, (high - low, *after))
             start += elements
 
 
-def together(*tensors: torch.Tensor) -> Iterator[tuple[Span, list[torch.Tensor]]]:
-    """Tensors of one shape in C order: every span with its elements of each, flat and on the CPU, in their own dtypes.
+class _Reader:
+    """A tensor's elements as the integers they are stored in, two a complex number.
 
-    A span's elements are the tensor's own memory where it is dense, else a copy that the next span overwrites.
+    They are the tensor's own memory where that is dense, else a copy that the next span overwrites.
     """
-    sides = [readable(tensor.detach()) for tensor in tensors]
-    copies = [_copy_of(side) for side in sides]
-    for span in spans(tuple(sides[0].shape)):
-        yield span, [_dense(span.of(side), copy) for side, copy in zip(sides, copies, strict=True)]
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._tensor = readable(tensor.detach())
+        self._per_element = 2 if tensor.is_complex() else 1
+        self._copy = None
+        dense = tensor.device.type == "cpu" and tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg()
+        if not dense:
+            self._copy = torch.empty(min(CHUNK, tensor.numel()), dtype=self._tensor.dtype)
+        self._bits = bits_of(self._tensor.reshape(-1) if self._copy is None else self._copy)
+
+    def read(self, span: Span) -> Integers:
+        count = span.elements * self._per_element
+        if self._copy is None:
+            start = span.start * self._per_element
+            return self._bits[start : start + count]
+        self._copy[: span.elements].view(span.shape).copy_(span.of(self._tensor))
+        return self._bits[:count]
+
+
+def together(*tensors: torch.Tensor) -> Iterator[tuple[Span, list[Integers]]]:
+    """Tensors of one shape in C order: every span with the bits of its elements in each, see `as_tensor`."""
+    readers = [_Reader(tensor) for tensor in tensors]
+    for span in spans(tuple(tensors[0].shape) or (1,)):
+        yield span, [reader.read(span) for reader in readers]
 
 
 def readable(tensor: torch.Tensor) -> torch.Tensor:
@@ -91,18 +112,15 @@ def _is_packed(dtype: torch.dtype) -> bool:
     }
 
 
-def _copy_of(tensor: torch.Tensor) -> torch.Tensor | None:
-    """Room for a chunk of a tensor whose own memory cannot be read as it lies."""
-    if tensor.device.type == "cpu" and tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg():
-        return None
-    return torch.empty(min(CHUNK, tensor.numel()), dtype=tensor.dtype)
+def bits_of(flat: torch.Tensor) -> Integers:
+    """A dense tensor's memory as integers of its dtype's width, two a complex number."""
+    flat = torch.view_as_real(flat).reshape(-1) if flat.is_complex() else flat
+    return flat.view(INTEGERS[flat.element_size()]).numpy()
 
 
-def _dense(part: torch.Tensor, copy: torch.Tensor | None) -> torch.Tensor:
-    if copy is None:
-        return part.reshape(-1)
-    copy[: part.numel()].view(part.shape).copy_(part)
-    return copy[: part.numel()]
+def as_tensor(bits: Integers, dtype: torch.dtype) -> torch.Tensor:
+    """Bits as what they are."""
+    return torch.from_numpy(bits).view(torch.uint8 if _is_packed(dtype) else dtype)
 
 
 class Scratch:
@@ -112,10 +130,15 @@ class Scratch:
 
     def __init__(self, parts: int, room: int) -> None:
         self.room = room
-        self.sides = tuple(torch.empty(room * parts, dtype=torch.float64) for _ in range(3))
-        self.actual, self.expected, self.delta = (side.numpy() for side in self.sides)
+        self.sides = [torch.empty(room * parts, dtype=torch.float64) for _ in range(3)]
         self.scale, self.other = np.empty(room), np.empty(room)
         self.mask = np.empty(room * parts, np.bool_)
+        self.cut = functools.lru_cache(4)(self._cut)  # spans come in few lengths
+
+    def _cut(self, count: int) -> tuple[list[torch.Tensor], list[Floats]]:
+        """The first `count` numbers of actual, expected and Δ, as torch and as numpy have them."""
+        tensors = [side[:count] for side in self.sides]
+        return tensors, [tensor.numpy() for tensor in tensors]
 
     @classmethod
     def of_thread(cls, parts: int, room: int) -> Scratch:
@@ -133,33 +156,35 @@ class Chunk:
 
     span: Span
     parts: int  # 2 for complex numbers, which lie in the float64 arrays as two numbers
-    raw: tuple[torch.Tensor, torch.Tensor]
+    bits: tuple[Integers, Integers]  # of actual and of expected
+    dtypes: tuple[torch.dtype, torch.dtype]
     scratch: Scratch
     bad: Mask | None = None  # numbers that `set_apart` set to zero on both sides
     apart: int = 0  # elements that disagree in NaN or Inf
 
     def __post_init__(self) -> None:
-        count = self.elements = self.span.elements
-        count *= self.parts
-        scratch = self.scratch
-        self.actual, self.expected, self.delta = scratch.actual[:count], scratch.expected[:count], scratch.delta[:count]
+        self.elements = self.span.elements
+        self._tensors, (self.actual, self.expected, self.delta) = self.scratch.cut(self.elements * self.parts)
+
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both sides in their own dtypes."""
+        return as_tensor(self.bits[0], self.dtypes[0]), as_tensor(self.bits[1], self.dtypes[1])
 
     def widen(self) -> None:
         """Fill `actual` and `expected`."""
-        for numbers, side in zip(self.raw, self.scratch.sides, strict=False):
-            target = side[: self.elements * self.parts]
-            (target.view(torch.complex128) if self.parts == 2 else target).copy_(numbers)
+        for numbers, side in zip(self.tensors(), self._tensors, strict=False):
+            (side.view(torch.complex128) if self.parts == 2 else side).copy_(numbers)
 
     def dots(self) -> tuple[float, float, float]:
         """Δ·Δ, expected·Δ and expected·expected. Through torch, whose threads are ours to set; numpy's BLAS starts its own."""
-        _, e, d = (side[: self.elements * self.parts] for side in self.scratch.sides)
+        _, e, d = self._tensors
         return float(torch.dot(d, d)), float(torch.dot(e, d)), float(torch.dot(e, e))
 
     def subtract(self) -> None:
         """Δ in float64; of 64-bit integers exactly, although float64 cannot tell 2**53 from its successor."""
-        kinds = {raw.dtype for raw in self.raw}
+        kinds = set(self.dtypes)
         if kinds == {torch.uint64} or (torch.int64 in kinds and kinds <= _SIGNED):
-            _subtract_integers(*self.raw, self.delta)
+            _subtract_integers(*self.tensors(), self.delta)
         else:
             np.subtract(self.actual, self.expected, out=self.delta)
 
@@ -199,5 +224,6 @@ def pairs(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Chunk]:
     """All elements of two tensors of one shape in C order. One pass at a time: all use the thread's scratch."""
     parts = 2 if actual.is_complex() or expected.is_complex() else 1
     scratch = Scratch.of_thread(parts, min(CHUNK, actual.numel()))
-    for span, (actual_raw, expected_raw) in together(actual, expected):
-        yield Chunk(span=span, parts=parts, raw=(actual_raw, expected_raw), scratch=scratch)
+    dtypes = actual.dtype, expected.dtype
+    for span, (actual_bits, expected_bits) in together(actual, expected):
+        yield Chunk(span, parts, (actual_bits, expected_bits), dtypes, scratch)

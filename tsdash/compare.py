@@ -96,10 +96,12 @@ def _norms(actual: torch.Tensor, expected: torch.Tensor, totals: Totals) -> norm
 
 def against_oracle(actual: torch.Tensor, expected: torch.Tensor, oracle64: torch.Tensor) -> Oracle:
     """Both sides against eager in float64, over the elements that are finite in all three."""
+    sides = actual, expected, oracle64
     lengths, tops, compared = [0.0] * 3, [0.0] * 3, 0
     with np.errstate(all="ignore"):
-        for _, raw in chunks.together(actual, expected, oracle64):
-            a, e, o = (side.to(torch.complex128 if side.is_complex() else torch.float64).numpy() for side in raw)
+        for _, bits_of_sides in chunks.together(*sides):
+            tensors = (chunks.as_tensor(some, side.dtype) for some, side in zip(bits_of_sides, sides, strict=True))
+            a, e, o = (side.to(torch.complex128 if side.is_complex() else torch.float64).numpy() for side in tensors)
             finite: Mask = np.isfinite(a) & np.isfinite(e) & np.isfinite(o)
             compared += int(np.count_nonzero(finite))
             for index, values in enumerate((e - o, a - o, o)):

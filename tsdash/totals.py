@@ -21,6 +21,7 @@ Places = npt.NDArray[np.intp]
 WORST = 10  # elements kept
 LOW, DECADES = -12, 16  # the histogram's range: 1e-12 to 1e4
 _TOP = float(decades.edges(LOW, DECADES)[-1])
+_MANY = 1000  # elements that are not sorted only to keep ten
 _SLACK = 1 - 2.0**-50  # for the rounding of a product that stands in for a quotient
 
 
@@ -64,12 +65,12 @@ def add_up(actual: torch.Tensor, expected: torch.Tensor, flips: Flips | None) ->
     for chunk in chunks.pairs(actual, expected):
         if one_dtype and expected.dtype == torch.float32 and _add_close(chunk, totals, tally, flips):
             continue
-        if one_dtype and bits.equal(*chunk.raw, chunk.scratch.mask):
+        if one_dtype and bits.equal(*chunk.bits, chunk.scratch.mask):
             _add_equal(chunk, totals, flips)
             continue
         _add(chunk, totals, tally, flips)
         if ulp:
-            totals.max_ulp = max(totals.max_ulp, bits.max_ulp(*chunk.raw, chunk.bad))
+            totals.max_ulp = max(totals.max_ulp, bits.max_ulp(*chunk.bits, chunk.bad))
     totals.histogram = _histogram(totals, tally.counts(), expected.numel())
     if totals.screened and totals.histogram.below > 0:
         totals.max_rel = _max_rel_of_all(actual, expected)
@@ -93,13 +94,11 @@ def _add_close(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips 
 
     Δ is then exact in float32 (Sterbenz), and no |Δ| / |expected| exceeds twice the ULP distance in units of the binade.
     """
-    actual, expected = chunk.raw[0].numpy(), chunk.raw[1].numpy()
-    narrow = chunk.scratch.other.view(np.float32)[: len(actual)]
-    steps = bits.reach(actual.view(np.int32), expected.view(np.int32), out=narrow.view(np.int32))
+    steps = bits.reach(*chunk.bits, out=chunk.scratch.other.view(np.int32)[: chunk.elements])
     if not 0 < steps < bits.BINADE32:
         return False
-    np.subtract(actual, expected, out=narrow)
-    np.copyto(chunk.delta, narrow)
+    actual, expected = chunk.bits[0].view(np.float32), chunk.bits[1].view(np.float32)
+    np.copyto(chunk.delta, np.subtract(actual, expected, out=chunk.scratch.other.view(np.float32)[: chunk.elements]))
     np.copyto(chunk.expected, expected)
     dots = chunk.dots()
     if not math.isfinite(dots[0]):
@@ -136,8 +135,8 @@ def _add(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips | None
 
 def _scores(chunk: Chunk) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Both sides as numpy finds their maxima fastest."""
-    if all(raw.dtype == torch.float32 for raw in chunk.raw):
-        return chunk.raw[0].numpy(), chunk.raw[1].numpy()
+    if all(dtype == torch.float32 for dtype in chunk.dtypes):
+        return chunk.bits[0].view(np.float32), chunk.bits[1].view(np.float32)
     return chunk.actual, chunk.expected
 
 
@@ -161,13 +160,13 @@ def _add_finite(
     totals.dd += dots[0]
     totals.ed += dots[1]
     totals.ee += dots[2]
-    size = chunk.moduli(chunk.delta, chunk.scratch.delta)
+    size = chunk.moduli(chunk.delta, chunk.delta)
     largest = float(size.max())
     totals.sum_abs += float(np.add.reduce(size))
     totals.max_abs = max(totals.max_abs, largest)
     zero = _count(chunk, size, tally)
     totals.zero += zero
-    totals.same = totals.same and zero == chunk.elements and bits.equal_but_for_nan(*chunk.raw)
+    totals.same = totals.same and zero == chunk.elements and _same_but_for_nan(chunk)
     if largest > PLAIN_TOLERANCE:
         totals.over_plain += int(
             np.count_nonzero(np.greater(size, PLAIN_TOLERANCE, out=chunk.scratch.mask[: len(size)]))
@@ -182,10 +181,16 @@ def _add_finite(
         _keep_worst(chunk, size, totals)
 
 
+def _same_but_for_nan(chunk: Chunk) -> bool:
+    """Whether no bits differ, where all Δ are 0, but those of NaN on both sides. What else is not finite has one pattern."""
+    differ = chunk.bits[0] != chunk.bits[1]
+    return not (differ if chunk.bad is None else differ & ~chunk.bad).any()
+
+
 def _count(chunk: Chunk, size: Floats, tally: decades.Tally) -> int:
     """Count |Δ| by its bin. Returns the number of elements with Δ = 0, those that were set apart not included."""
     zero = tally.add(size, chunk.scratch.other.view(np.uint64)[: len(size)])
-    if zero and any(raw.element_size() >= 8 for raw in chunk.raw):
+    if zero and max(chunk.dtypes[0].itemsize, chunk.dtypes[1].itemsize) >= 8:
         zero = len(size) - int(np.count_nonzero(size))
     return zero - chunk.apart
 
@@ -219,7 +224,7 @@ def _max_rel_of_all(actual: torch.Tensor, expected: torch.Tensor) -> float:
         chunk.widen()
         chunk.subtract()
         chunk.set_apart()
-        size = chunk.moduli(chunk.delta, chunk.scratch.delta)
+        size = chunk.moduli(chunk.delta, chunk.delta)
         largest = _max_rel(chunk, size, float(size.max()), largest)
     return largest
 
@@ -231,8 +236,10 @@ def _bar(totals: Totals) -> float:
 
 def _keep_worst(chunk: Chunk, size: Floats, totals: Totals) -> None:
     """The ten largest |Δ| so far, the earlier element first where they are equal."""
-    bar = float(np.partition(size, -WORST)[-WORST]) if len(size) > WORST else 0.0
-    places = np.flatnonzero(size >= bar if bar > _bar(totals) else size > _bar(totals))
+    above = np.greater(size, _bar(totals), out=chunk.scratch.mask[: len(size)])
+    if np.count_nonzero(above) > _MANY:
+        np.greater_equal(size, np.partition(size, -WORST)[-WORST], out=above)
+    places = np.flatnonzero(above)
     sizes = np.concatenate([totals.worst_sizes, size[places]])
     order = np.argsort(-sizes, kind="stable")[:WORST]
     totals.worst_sizes = sizes[order]
