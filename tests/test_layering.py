@@ -71,6 +71,7 @@ verdicts           | spec stats judge records                                   
 archive            | spec errors store                                                  |
 engine             | spec errors environment tracebacks models exporters judge store    | psutil
                    | verdicts                                                           |
+engine.coldstart   | worker engine                                                      |
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
 tables             | spec plan stats judge records findings                             | numpy pandas

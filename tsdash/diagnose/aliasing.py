@@ -7,11 +7,29 @@ from collections.abc import Iterator
 
 import torch
 
+from tsdash.diagnose.answers import Result, same_answer
 from tsdash.diagnose.evidence import evidence, values_groups
-from tsdash.diagnose.laboratory import Laboratory, Result, same_answer
+from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
 
-_FACTORIES = frozenset("zeros ones full empty tensor arange eye linspace zeros_like ones_like full_like empty_like rand randn".split())
+_FACTORIES = frozenset(
+    [
+        "zeros",
+        "ones",
+        "full",
+        "empty",
+        "tensor",
+        "arange",
+        "eye",
+        "linspace",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "empty_like",
+        "rand",
+        "randn",
+    ]
+)
 
 
 @evidence("constants that are written to", order=43)
@@ -27,7 +45,7 @@ def written_constants(lab: Laboratory) -> Iterator[Finding]:
         sites = _written_factories(lab)
         if not sites:
             return
-        with torch.jit.optimized_execution(False):  # type: ignore[no-untyped-call]
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
             plain: Result = lab.run(lab.load(case), case)
         if same_answer(plain, expected):
             file, line, name = sites[0]
@@ -38,7 +56,10 @@ def written_constants(lab: Laboratory) -> Iterator[Finding]:
                 file=file,
                 line=line,
                 message=f"`{name}` is made from constants and written to; TorchScript keeps one tensor for several that begin equal.",
-                evidence=("Proved: the same export run without TorchScript's optimiser returns what eager returns.", *(f"Line {at}: `{what}` is such a tensor." for _, at, what in sites[1:4])),
+                evidence=(
+                    "Proved: the same export run without TorchScript's optimiser returns what eager returns.",
+                    *(f"Line {at}: `{what}` is such a tensor." for _, at, what in sites[1:4]),
+                ),
                 fix=f"{name} = {name}.clone()",
             )
         return
@@ -49,8 +70,16 @@ def _written_factories(lab: Laboratory) -> list[tuple[str | None, int, str]]:
     found = []
     for path in lab.own_paths:
         for function in ast.walk(lab.instrumentation.trees[path]):
-            if isinstance(function, ast.FunctionDef) and not function.name.startswith("make_") and any(map(_writes, ast.walk(function))):
-                found += [(lab.name(path), node.lineno, ast.unparse(node.targets[0])) for node in ast.walk(function) if isinstance(node, ast.Assign) and any(map(_makes, ast.walk(node.value)))]
+            if (
+                isinstance(function, ast.FunctionDef)
+                and not function.name.startswith("make_")
+                and any(map(_writes, ast.walk(function)))
+            ):
+                found += [
+                    (lab.name(path), node.lineno, ast.unparse(node.targets[0]))
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.Assign) and any(map(_makes, ast.walk(node.value)))
+                ]
     return sorted(found, key=lambda item: item[1])
 
 
@@ -58,7 +87,12 @@ def _writes(node: ast.AST) -> bool:
     if isinstance(node, (ast.Assign, ast.AugAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return isinstance(node, ast.AugAssign) or any(isinstance(target, ast.Subscript) for target in targets)
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_") and not node.func.attr.endswith("__")
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr.endswith("_")
+        and not node.func.attr.endswith("__")
+    )
 
 
 def _makes(node: ast.AST) -> bool:

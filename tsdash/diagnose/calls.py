@@ -8,11 +8,23 @@ from collections.abc import Iterator
 from tsdash import plan, spec
 from tsdash.diagnose import refusals
 from tsdash.diagnose.evidence import evidence, groups
+from tsdash.diagnose.instrumentation import name_called
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
 
 # Of the function schema's own checks, before any operator runs.
-_ARGUMENTS = ("Expected a value of type", "for argument", "is missing value for argument", "expected at most", "Expected at most", "Unknown keyword argument", "takes no keyword", "missing 1 required", "positional argument", "unexpected keyword")
+_ARGUMENTS = (
+    "Expected a value of type",
+    "for argument",
+    "is missing value for argument",
+    "expected at most",
+    "Expected at most",
+    "Unknown keyword argument",
+    "takes no keyword",
+    "missing 1 required",
+    "positional argument",
+    "unexpected keyword",
+)
 
 
 @evidence("errors of the export", order=14)
@@ -30,16 +42,44 @@ def raised(lab: Laboratory) -> Iterator[Finding]:
 def _finding(lab: Laboratory, axis: str, failure: spec.CaseResult, error: spec.ErrorFacts) -> Finding | None:
     where = plan.describe(failure.case, lab.base)
     said = f"The export at {where}: {error.type}: {refusals.shortened(error.message)}"
-    if "forward()" in error.message and any(text in error.message for text in _ARGUMENTS) and "Traceback of TorchScript" not in error.message:
+    if (
+        "forward()" in error.message
+        and any(text in error.message for text in _ARGUMENTS)
+        and "Traceback of TorchScript" not in error.message
+    ):
         file, line = refusals.forward_definition(lab)
-        return Finding(cause="signature", strength=Strength.STATED, axis=axis, file=file, line=line, message=f"The export does not take the arguments that forward takes at {where}.", evidence=(said,))
+        return Finding(
+            cause="signature",
+            strength=Strength.STATED,
+            axis=axis,
+            file=file,
+            line=line,
+            message=f"The export does not take the arguments that forward takes at {where}.",
+            evidence=(said,),
+        )
     if not lab.scripting:
-        return Finding(cause="unknown", strength=Strength.AXIS, axis=axis, file=error.file, line=error.line, message=f"The export raises at {where}.", evidence=(said,))
+        return Finding(
+            cause="unknown",
+            strength=Strength.AXIS,
+            axis=axis,
+            file=error.file,
+            line=error.line,
+            message=f"The export raises at {where}.",
+            evidence=(said,),
+        )
     file, line = error.file, error.line
     if line is None:
         file, line = construction(lab)
     strength = Strength.STATED if axis in ("base", "values", "dims", "training", "call", "seed") else Strength.WARNING
-    return Finding(cause="unsupported_python", strength=strength, axis=axis, file=file, line=line, message="The compiled code cannot run what Python runs here.", evidence=(said,))
+    return Finding(
+        cause="unsupported_python",
+        strength=strength,
+        axis=axis,
+        file=file,
+        line=line,
+        message="The compiled code cannot run what Python runs here.",
+        evidence=(said,),
+    )
 
 
 def construction(lab: Laboratory) -> tuple[str | None, int | None]:
@@ -48,8 +88,9 @@ def construction(lab: Laboratory) -> tuple[str | None, int | None]:
     for path in lab.own_paths:
         for function in ast.walk(lab.instrumentation.trees[path]):
             if isinstance(function, ast.FunctionDef) and function.name == "make_model":
-                calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", None)) == kind]
-                returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
-                for node in (*calls, *returns):
-                    return lab.name(path), node.lineno
+                inside = list(ast.walk(function))
+                calls = [node.lineno for node in inside if isinstance(node, ast.Call) and name_called(node) == kind]
+                returns = [node.lineno for node in inside if isinstance(node, ast.Return)]
+                for line in (*calls, *returns):
+                    return lab.name(path), line
     return None, None

@@ -6,24 +6,71 @@ The subject of a decision beats its form: a branch on a dtype is `dtype_baked`, 
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tsdash.diagnose.recorder import Log
 from tsdash.diagnose.seen import SEQUENCE, TENSOR, TRACED
 from tsdash.diagnose.sites import CHOICE, ITERATION, Site
 from tsdash.diagnose.suspects import Suspect
 
+if TYPE_CHECKING:
+    from tsdash.diagnose.laboratory import Laboratory
+
 # Names that tell what an expression reads, whatever it is read from.
 _READS = {
     "training_mode": {"training", "is_training"},
-    "dtype_baked": {"dtype", "finfo", "iinfo", "is_floating_point", "is_complex", "element_size", "itemsize", "nbytes", "get_default_dtype", "can_cast", "promote_types", "result_type", "is_autocast_enabled", "is_autocast_cpu_enabled", "get_autocast_dtype", "get_autocast_cpu_dtype"},
+    "dtype_baked": {
+        "dtype",
+        "finfo",
+        "iinfo",
+        "is_floating_point",
+        "is_complex",
+        "element_size",
+        "itemsize",
+        "nbytes",
+        "get_default_dtype",
+        "can_cast",
+        "promote_types",
+        "result_type",
+        "is_autocast_enabled",
+        "is_autocast_cpu_enabled",
+        "get_autocast_dtype",
+        "get_autocast_cpu_dtype",
+    },
     "device_baked": {"device", "is_cuda", "is_cpu", "is_meta", "is_mps", "is_xpu", "get_device", "is_available"},
-    "baked_layout": {"stride", "is_contiguous", "storage_offset", "layout", "is_sparse", "is_strided", "data_ptr", "memory_format", "suggest_memory_format", "is_non_overlapping_and_dense"},
+    "baked_layout": {
+        "stride",
+        "is_contiguous",
+        "storage_offset",
+        "layout",
+        "is_sparse",
+        "is_strided",
+        "data_ptr",
+        "memory_format",
+        "suggest_memory_format",
+        "is_non_overlapping_and_dense",
+    },
 }
-_TORCH_TYPES = {"dtype": "dtype_baked", "device": "device_baked", "layout": "baked_layout", "memory_format": "baked_layout"}
+_TORCH_TYPES = {
+    "dtype": "dtype_baked",
+    "device": "device_baked",
+    "layout": "baked_layout",
+    "memory_format": "baked_layout",
+}
 _SIZE_READERS = {"len", "size", "shape", "numel", "nelement", "dim", "ndim", "ndimension"}
 _DRAWING_MODULES = ("random", "numpy.random", "secrets", "uuid", "time", "datetime")
-_BY_AXIS = {"training": "training_mode", "values": "baked_constant", "seed": "baked_constant", "dims": "baked_shape", "dtype": "dtype_baked", "device": "device_baked", "layout": "baked_layout", "grad": "baked_control_flow", "call": "python_state", "base": "baked_constant"}
+_BY_AXIS = {
+    "training": "training_mode",
+    "values": "baked_constant",
+    "seed": "baked_constant",
+    "dims": "baked_shape",
+    "dtype": "dtype_baked",
+    "device": "device_baked",
+    "layout": "baked_layout",
+    "grad": "baked_control_flow",
+    "call": "python_state",
+    "base": "baked_constant",
+}
 
 
 def cause_of(suspect: Suspect, axis: str, log: Log) -> str:
@@ -90,7 +137,12 @@ def _value(suspect: Suspect, axis: str, log: Log) -> str:
     base, trigger = suspect.base.seen, suspect.trigger.seen
     if base.kind == TENSOR:
         return "baked_constant"
-    if base.kind == SEQUENCE and trigger.kind == SEQUENCE and len(base.items) != len(trigger.items) and any(leaf.kind in (TRACED, TENSOR) for leaf in base.leaves()):
+    if (
+        base.kind == SEQUENCE
+        and trigger.kind == SEQUENCE
+        and len(base.items) != len(trigger.items)
+        and any(leaf.kind in (TRACED, TENSOR) for leaf in base.leaves())
+    ):
         return "unrolled_loop"
     if _name_read(suspect.site.node) in _SIZE_READERS:
         return "baked_shape"
@@ -142,9 +194,16 @@ def place(suspect: Suspect, cause: str, lab: Laboratory) -> tuple[str | None, in
 def _written(suspect: Suspect, lab: Laboratory) -> Site | None:
     """Where the attribute or global that a suspect reads is changed while forward runs; the suspect itself where it guards
     that change."""
-    run = {(event.site.path, event.site.line) for event in (lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]).events}
+    run = {
+        (event.site.path, event.site.line)
+        for event in (lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]).events
+    }
     parts = [node for part in (suspect, *suspect.parts) for node in ast.walk(part.site.node)]
-    names = dict.fromkeys(node.attr if isinstance(node, ast.Attribute) else node.id for node in parts if isinstance(node, (ast.Attribute, ast.Name)))
+    names = dict.fromkeys(
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in parts
+        if isinstance(node, (ast.Attribute, ast.Name))
+    )
     for name in names:
         for site in lab.instrumentation.written(suspect.site.path, name):
             if (site.path, site.line) in run:
@@ -155,4 +214,9 @@ def _written(suspect: Suspect, lab: Laboratory) -> Site | None:
 def guards(decision: Site, site: Site, lab: Laboratory) -> bool:
     """Whether `site` lies in a branch of the `if` at `decision`."""
     tree = lab.instrumentation.trees[decision.path]
-    return any(isinstance(node, (ast.If, ast.While)) and node.lineno == decision.line and node.lineno <= site.line <= (node.end_lineno or 0) for node in ast.walk(tree))
+    return any(
+        isinstance(node, (ast.If, ast.While))
+        and node.lineno == decision.line
+        and node.lineno <= site.line <= (node.end_lineno or 0)
+        for node in ast.walk(tree)
+    )

@@ -21,10 +21,14 @@ TWIN_S = 4.0  # for the scripted twin to reach the place where the export hangs
 def died(lab: Laboratory) -> Iterator[Finding]:
     """The line at which the first deadly case of each axis ends, as far as the twin, eager's error or the loops tell."""
     if lab.subject.export.ended in DEADLY:
-        yield _finding(lab, "base", _longest_loop(lab, lab.base), f"Exporting itself ended in a {lab.subject.export.ended}.", ())
+        yield _finding(
+            lab, "base", _longest_loop(lab, lab.base), f"Exporting itself ended in a {lab.subject.export.ended}.", ()
+        )
         return
     for axis, failures in groups(lab):
-        failure = next((f for f in failures if f.exported.ended in DEADLY and f.eager.ended in ("returned", "raised")), None)
+        failure = next(
+            (f for f in failures if f.exported.ended in DEADLY and f.eager.ended in ("returned", "raised")), None
+        )
         if failure is not None:
             yield _died(lab, axis, failure)
             return
@@ -36,8 +40,10 @@ def _died(lab: Laboratory, axis: str, failure: spec.CaseResult) -> Finding:
     raised = lab.eager(failure.case).error
     if raised is not None:
         error = user_error(raised, lab.loaded.sources)
-        return _finding(lab, axis, (error.file, error.line), message, (f"Eager at {where}: {error.type}: {error.message[:200]}",))
-    if lab.scripting and lab.loaded.source.kind in ("file", "gallery"):
+        return _finding(
+            lab, axis, (error.file, error.line), message, (f"Eager at {where}: {error.type}: {error.message[:200]}",)
+        )
+    if lab.scripting and scripted.has_twin(lab):
         parting, ended = scripted.deadly(lab, failure.case, TWIN_S)
         if parting is not None:
             told = f"The scripted twin agrees with eager up to here ({parting.same_so_far} values compared), then: {ended}."
@@ -45,8 +51,18 @@ def _died(lab: Laboratory, axis: str, failure: spec.CaseResult) -> Finding:
     return _finding(lab, axis, _longest_loop(lab, failure.case), message, ())
 
 
-def _finding(lab: Laboratory, axis: str, place: tuple[str | None, int | None], message: str, evidence_: tuple[str, ...]) -> Finding:
-    return Finding(cause="process_crash", strength=Strength.STATED, axis=axis, file=place[0], line=place[1], message=message, evidence=evidence_)
+def _finding(
+    lab: Laboratory, axis: str, place: tuple[str | None, int | None], message: str, evidence_: tuple[str, ...]
+) -> Finding:
+    return Finding(
+        cause="process_crash",
+        strength=Strength.STATED,
+        axis=axis,
+        file=place[0],
+        line=place[1],
+        message=message,
+        evidence=evidence_,
+    )
 
 
 def _longest_loop(lab: Laboratory, case: spec.Case) -> tuple[str | None, int | None]:

@@ -7,15 +7,43 @@ from dataclasses import replace
 
 import torch
 
-from tsdash import calling, exporters, spec
-from tsdash.diagnose import aliasing, calls, crashes, dispatch, lost_checks, refusals, remarks, replay, retrace, scripted, states, structures
+from tsdash import exporters, spec
+from tsdash.diagnose import (
+    aliasing,
+    calls,
+    crashes,
+    dispatch,
+    lost_checks,
+    refusals,
+    remarks,
+    replay,
+    retrace,
+    scripted,
+    states,
+    structures,
+)
+from tsdash.diagnose.answers import quiet, same_answer
 from tsdash.diagnose.evidence import collect
-from tsdash.diagnose.laboratory import Laboratory, quiet, same_answer, trace
+from tsdash.diagnose.laboratory import Laboratory, trace
 from tsdash.diagnose.ranking import rank
 from tsdash.diagnose.subject import Subject
+from tsdash.seeds import seed_all
 
 # Imported for what they register.
-KINDS = (aliasing, calls, crashes, dispatch, lost_checks, refusals, remarks, replay, retrace, scripted, states, structures)
+KINDS = (
+    aliasing,
+    calls,
+    crashes,
+    dispatch,
+    lost_checks,
+    refusals,
+    remarks,
+    replay,
+    retrace,
+    scripted,
+    states,
+    structures,
+)
 
 
 def diagnose(subject: Subject) -> tuple[spec.Cause, ...]:
@@ -41,13 +69,21 @@ def unchecked(lab: Laboratory) -> Laboratory:
     args, kwargs = lab.inputs(base)
     model = lab.model()
     with quiet(), torch.no_grad():
-        calling.seed_all(base.seed)
+        seed_all(base.seed)
         trace(model, args, kwargs).save(str(path))
     other = Laboratory(replace(subject, artefact=path), lab.state)
     failures = []
-    for case in (base, *(replace(base, call=call, varied="call") for call in (2, 3)), replace(base, seed=base.seed + 1, varied="seed")):
+    for case in (
+        base,
+        *(replace(base, call=call, varied="call") for call in (2, 3)),
+        replace(base, seed=base.seed + 1, varied="seed"),
+    ):
         expected, actual = other.eager(case), other.exported(case)
         if actual is not None and expected.returned and not same_answer(actual, expected):
             ended = "returned" if actual.returned else "raised"
-            failures.append(spec.CaseResult(case=case, mode=subject.mode, eager=spec.Side(ended="returned"), exported=spec.Side(ended=ended)))
+            failures.append(
+                spec.CaseResult(
+                    case=case, mode=subject.mode, eager=spec.Side(ended="returned"), exported=spec.Side(ended=ended)
+                )
+            )
     return Laboratory(replace(subject, artefact=path, failures=tuple(failures)), lab.state)

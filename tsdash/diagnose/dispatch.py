@@ -9,12 +9,18 @@ from typing import Any
 
 import torch
 
+from tsdash.diagnose.answers import same_answer
 from tsdash.diagnose.evidence import evidence, values_groups
-from tsdash.diagnose.laboratory import Laboratory, same_answer
+from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
-_REGISTERS = ("register_forward_hook", "register_forward_pre_hook", "register_module_forward_hook", "register_module_forward_pre_hook")
+_REGISTERS = (
+    "register_forward_hook",
+    "register_forward_pre_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+)
 Detour = tuple[str, str, Callable[[torch.nn.Module], Any], tuple[str | None, int | None]]
 
 
@@ -50,7 +56,11 @@ def _detours(lab: Laboratory, model: torch.nn.Module) -> Iterator[Detour]:
     for path, module in model.named_modules():
         if "forward" in vars(module):
             yield "The patched forward", path, _without_patch(path), patched_at(lab, path)
-    classes = {type(module): path for path, module in model.named_modules() if type(module).__call__ is not torch.nn.Module.__call__}
+    classes = {
+        type(module): path
+        for path, module in model.named_modules()
+        if type(module).__call__ is not torch.nn.Module.__call__
+    }
     for kind, path in classes.items():
         owner = next(base for base in kind.__mro__ if "__call__" in vars(base))
         yield "The overridden __call__", path, _without_call(owner), _defined_at(lab, owner.__call__)
@@ -77,7 +87,7 @@ def _without_call(owner: type) -> Callable[[torch.nn.Module], Any]:
         try:
             yield
         finally:
-            owner.__call__ = own  # type: ignore[assignment]
+            owner.__call__ = own  # type: ignore[method-assign]
 
     return undone
 
@@ -98,7 +108,13 @@ def patched_at(lab: Laboratory, path: str) -> tuple[str | None, int | None]:
         for node in ast.walk(lab.instrumentation.trees[file]):
             target = _forward_target(node)
             if target is not None:
-                found.append((name in {getattr(part, "attr", getattr(part, "id", None)) for part in ast.walk(target)}, lab.name(file), getattr(node, "lineno", 0)))
+                found.append(
+                    (
+                        name in {getattr(part, "attr", getattr(part, "id", None)) for part in ast.walk(target)},
+                        lab.name(file),
+                        getattr(node, "lineno", 0),
+                    )
+                )
     if not found:
         return None, None
     _, file_name, line = max(found, key=lambda item: item[0])
@@ -108,8 +124,16 @@ def patched_at(lab: Laboratory, path: str) -> tuple[str | None, int | None]:
 def _forward_target(node: ast.AST) -> ast.AST | None:
     """What `node` patches, where it assigns a forward."""
     if isinstance(node, ast.Assign):
-        return next((target.value for target in node.targets if isinstance(target, ast.Attribute) and target.attr == "forward"), None)
-    if isinstance(node, ast.Call) and len(node.args) >= 3 and isinstance(node.args[1], ast.Constant) and node.args[1].value == "forward":
+        return next(
+            (target.value for target in node.targets if isinstance(target, ast.Attribute) and target.attr == "forward"),
+            None,
+        )
+    if (
+        isinstance(node, ast.Call)
+        and len(node.args) >= 3
+        and isinstance(node.args[1], ast.Constant)
+        and node.args[1].value == "forward"
+    ):
         return node.args[0]
     return None
 

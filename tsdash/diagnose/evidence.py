@@ -65,5 +65,8 @@ def groups(lab: Laboratory) -> list[tuple[str, list[spec.CaseResult]]]:
 
 def values_groups(lab: Laboratory) -> list[tuple[str, list[spec.CaseResult]]]:
     """As `groups`, without the cases in which eager raises, and without those that may not be run in this process."""
-    kept = [(axis, [f for f in failures if f.eager.ended == "returned" and f.exported.ended in ("returned", "raised")]) for axis, failures in groups(lab)]
+    kept = [
+        (axis, [f for f in failures if f.eager.ended == "returned" and f.exported.ended in ("returned", "raised")])
+        for axis, failures in groups(lab)
+    ]
     return [(axis, failures) for axis, failures in kept if failures]

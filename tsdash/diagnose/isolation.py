@@ -57,10 +57,14 @@ def _serve(function: Callable[[Tell], object], writing: int, seconds: float) -> 
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
         with os.fdopen(writing, "wb", buffering=0) as pipe:
-            function(lambda item: pipe.write(pickle.dumps(item)))
+            function(lambda item: _write(pipe, item))
         status = 0
     finally:
         os._exit(status)  # nothing of the parent's is flushed or closed twice
+
+
+def _write(pipe: Any, item: Any) -> None:
+    pipe.write(pickle.dumps(item))
 
 
 def _received(pipe: Any) -> Iterator[Any]:

@@ -6,46 +6,30 @@ Every run starts from the same model, inputs, seeds and Python globals, so that 
 from __future__ import annotations
 
 import contextlib
-import copy
-import random
+import inspect
 import sys
 import time
-import warnings
-from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 
-from tsdash import calling, exporters, inputs, nodes, spec
+from tsdash import calling, exporters, inputs, spec
 from tsdash.diagnose import recorder
+from tsdash.diagnose.answers import Result, quiet
+from tsdash.diagnose.instrumentation import Instrumentation
 from tsdash.diagnose.recorder import Forced, Log, Recorder
-from tsdash.diagnose.sites import Instrumentation
+from tsdash.diagnose.statics import PythonState
 from tsdash.diagnose.subject import Subject
+from tsdash.seeds import seed_all
 
 BUSY = 4.0  # how much longer than its own work a diagnosis may take by the clock
 RUN_S = 3.0  # of work, for one recorded or forced run: forcing a loop condition can make it endless
 _LIBRARY_SKIPPED = ("/tsdash/", "/numpy/", "/torch/nn/modules/module.py")  # decides nothing about the model
 _OF_TORCH = ("/torch/nn/", "/torch/functional.py")  # of torch itself only what computes
-_RESTORED = (bool, int, float, complex, str, bytes, type(None), list, dict, set, deque, torch.Tensor, np.ndarray, random.Random, np.random.Generator)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """How a run ended: a value or an error."""
-
-    value: Any = None
-    error: BaseException | None = None
-
-    @property
-    def returned(self) -> bool:
-        return self.error is None
 
 
 class Laboratory:
@@ -123,10 +107,12 @@ class Laboratory:
         """The saved export's result of the case; None where there is no export that may be run in this process."""
         key = repr(case)
         if key not in self._exported:
-            loaded = None if self._kills(case) else self.load(case)
-            if loaded is None:
+            if self.artefact is None or self._kills(case):
                 return None
-            self._exported[key] = self._run(loaded, case)
+            try:
+                self._exported[key] = self._run(self.load(case), case)
+            except Exception as error:  # saved, and cannot be loaded for this device
+                self._exported[key] = Result(error=error)
         return self._exported[key]
 
     def load(self, case: spec.Case) -> Any:
@@ -171,7 +157,14 @@ class Laboratory:
             self._logs[key] = self.observe(case, digests=digests)
         return self._logs[key]
 
-    def observe(self, case: spec.Case, *, forced: Mapping[int, Forced] | None = None, digests: frozenset[int] = frozenset(), model: torch.nn.Module | None = None) -> tuple[Log, Result]:
+    def observe(
+        self,
+        case: spec.Case,
+        *,
+        forced: Mapping[int, Forced] | None = None,
+        digests: frozenset[int] = frozenset(),
+        model: torch.nn.Module | None = None,
+    ) -> tuple[Log, Result]:
         """Eager at the case, recorded, with the values of some sites forced."""
         observer = self._recorder(forced=forced, digests=digests)
         model = model or self.model(case)
@@ -184,14 +177,20 @@ class Laboratory:
         args, kwargs = self.inputs(self.base)
         model = self.model()
         with quiet(), torch.no_grad():
-            calling.seed_all(self.base.seed)
+            seed_all(self.base.seed)
             with contextlib.suppress(Exception), recorder.reporting(self.functions, self.instrumentation, observer):
                 trace(model, args, kwargs)  # what cannot be traced to the end is recorded up to there
         return observer.log
 
     def _recorder(self, **options: Any) -> Recorder:
         now = time.process_time()
-        return Recorder(self.instrumentation.sites, deadline=now + RUN_S / 2, stop_at=now + RUN_S, own_paths=frozenset(self.own_paths), **options)
+        return Recorder(
+            self.instrumentation.sites,
+            deadline=now + RUN_S / 2,
+            stop_at=now + RUN_S,
+            own_paths=frozenset(self.own_paths),
+            **options,
+        )
 
     def _run(self, model: Any, case: spec.Case, observer: Recorder | None = None) -> Result:
         try:
@@ -206,7 +205,7 @@ class Laboratory:
 
     def _observed(self, model: Any, args: Any, kwargs: Any, case: spec.Case, observer: Recorder) -> Any:
         with quiet(), torch.set_grad_enabled(case.grad):
-            calling.seed_all(case.seed)
+            seed_all(case.seed)
             for _ in range(case.call - 1):
                 call_args, call_kwargs = inputs.nest(calling.copy_tensor, (args, kwargs))
                 model(*call_args, **call_kwargs)
@@ -294,8 +293,10 @@ class Laboratory:
         args, kwargs = self.inputs(case)
         model = self.model(case)
         dynamic = inputs.moving_axes(self.loaded, case.dims) if exporters.EXPORTERS[self.subject.mode].dynamic else {}
-        calling.seed_all(case.seed)
-        return exporters.run(self.subject.mode, model, args, kwargs, dynamic=dynamic, path=self._path(name), sources=self.loaded.sources)
+        seed_all(case.seed)
+        return exporters.run(
+            self.subject.mode, model, args, kwargs, dynamic=dynamic, path=self._path(name), sources=self.loaded.sources
+        )
 
     def _path(self, name: str) -> Path:
         return self.subject.folder / f"diagnosis_{name}{exporters.EXPORTERS[self.subject.mode].suffix}"
@@ -303,7 +304,10 @@ class Laboratory:
     def _kills(self, case: spec.Case) -> bool:
         """Whether the export is known to kill or hang its process at this case, or at one that may be like it."""
         ended = [(result.case, result.exported.ended) for result in self.subject.failures]
-        return any(how in ("timeout", "crash") for other, how in ended if other == case) or sum(how in ("timeout", "crash") for _, how in ended) > len(ended) / 2
+        return (
+            any(how in ("timeout", "crash") for other, how in ended if other == case)
+            or sum(how in ("timeout", "crash") for _, how in ended) > len(ended) / 2
+        )
 
 
 def _decides(path: str) -> bool:
@@ -313,110 +317,9 @@ def _decides(path: str) -> bool:
     return "/torch/" not in path or any(part in path for part in _OF_TORCH)
 
 
-class PythonState:
-    """The Python values that the user's modules and classes hold, so that one run's changes do not reach the next."""
-
-    def __init__(self, modules: list[ModuleType]) -> None:
-        self._kept: list[tuple[dict[str, Any] | type, dict[str, Any]]] = []
-        for module in modules:
-            self._keep(vars(module))
-            for value in list(vars(module).values()):
-                if isinstance(value, type) and value.__module__ == module.__name__:
-                    self._keep(value)
-
-    def _keep(self, holder: dict[str, Any] | type) -> None:
-        scope = holder if isinstance(holder, dict) else vars(holder)
-        kept = {name: _copied(value) for name, value in scope.items() if isinstance(value, _RESTORED) and not name.startswith("__")}
-        if kept:
-            self._kept.append((holder, kept))
-
-    def restore(self, only: set[str] | None = None) -> None:
-        for holder, kept in self._kept:
-            for name, value in kept.items():
-                if only is not None and name not in only:
-                    continue
-                if isinstance(holder, dict):
-                    holder[name] = _put_back(holder.get(name), value)
-                else:
-                    setattr(holder, name, _put_back(vars(holder).get(name), value))
-
-    def changed(self) -> Iterator[str]:
-        """Names of module globals and class attributes that are not what they were."""
-        for holder, kept in self._kept:
-            scope = holder if isinstance(holder, dict) else vars(holder)
-            yield from (name for name, value in kept.items() if not _alike(scope.get(name), value))
-
-
-def _copied(value: Any) -> Any:
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # whatever a user's subclass raises
-        return value
-
-
-def _put_back(present: Any, kept: Any) -> Any:
-    """`kept` again: in place where others may hold the same list or dict."""
-    if _alike(present, kept):
-        return present
-    if type(present) is type(kept) and isinstance(present, (list, deque)):
-        present.clear()
-        present.extend(_copied(kept))
-        return present
-    if type(present) is type(kept) and isinstance(present, (dict, set)):
-        present.clear()
-        present.update(_copied(kept))
-        return present
-    return _copied(kept)
-
-
-def _alike(one: Any, other: Any) -> bool:
-    if isinstance(one, random.Random) and isinstance(other, random.Random):
-        return one.getstate() == other.getstate()
-    try:
-        return one is other or (type(one) is type(other) and inputs.same(one, other))
-    except Exception:  # an __eq__ of the user's
-        return False
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def trace(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A trace without torch's check, and with containers allowed."""
-    import inspect
-
     if kwargs:
         named = inspect.signature(model.forward).bind_partial(*args).arguments
         return torch.jit.trace(model, example_kwarg_inputs={**named, **kwargs}, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
     return torch.jit.trace(model, args, check_trace=False, strict=False)  # type: ignore[no-untyped-call]
-
-
-def same_answer(actual: Result, expected: Result) -> bool:
-    """Whether two runs ended alike: both raised, or their tensors agree to within the dtype's rounding.
-
-    Containers may have changed: it is the values that tell whether a forced run shows what the export shows.
-    """
-    if not (actual.returned and expected.returned):
-        return actual.returned == expected.returned
-    try:
-        one, other = nodes.flatten(actual.value)[1], nodes.flatten(expected.value)[1]
-    except nodes.NotATree:
-        return False
-    return len(one) == len(other) and all(map(_close, one, other))
-
-
-_RTOL = {torch.float16: 1e-2, torch.bfloat16: 5e-2, torch.float32: 1e-4, torch.float64: 1e-6, torch.complex64: 1e-4, torch.complex128: 1e-6}
-
-
-def _close(actual: torch.Tensor, expected: torch.Tensor) -> bool:
-    if actual.shape != expected.shape or actual.dtype != expected.dtype or actual.device != expected.device:
-        return False
-    if actual.device.type == "meta":
-        return True
-    rtol = _RTOL.get(actual.dtype, 0.0)
-    scale = float(expected.abs().nan_to_num(0.0, 0.0, 0.0).max()) if rtol and expected.numel() else 0.0
-    return torch.allclose(actual, expected, rtol=rtol, atol=rtol * 0.1 * scale, equal_nan=True)

@@ -16,7 +16,12 @@ def lost_errors(lab: Laboratory) -> Iterator[Finding]:
     """One finding for every line of the user's at which eager raises while the export returns."""
     for axis, failures in groups(lab):
         for failure in failures:
-            if failure.eager.ended == "raised" and failure.exported.ended == "returned" and failure.eager.error is not None and axis != "device":
+            if (
+                failure.eager.ended == "raised"
+                and failure.exported.ended == "returned"
+                and failure.eager.error is not None
+                and axis != "device"
+            ):
                 yield _finding(lab, axis, failure, failure.eager.error)
 
 
@@ -28,7 +33,15 @@ def _finding(lab: Laboratory, axis: str, failure: spec.CaseResult, error: spec.E
     evidence_ = [f"Eager at {where}: {error.type}: {_first_line(error.message)}"]
     if guarded:
         evidence_.append(f"The `raise` of line {error.line} is guarded by line {line}.")
-    return Finding(cause="lost_check", strength=Strength.STATED if own else Strength.DIFFERENCE, axis=axis, file=error.file, line=line, message=message, evidence=tuple(evidence_))
+    return Finding(
+        cause="lost_check",
+        strength=Strength.STATED if own else Strength.DIFFERENCE,
+        axis=axis,
+        file=error.file,
+        line=line,
+        message=message,
+        evidence=tuple(evidence_),
+    )
 
 
 def guard_of(lab: Laboratory, file: str | None, line: int | None) -> tuple[int | None, bool]:
@@ -38,7 +51,10 @@ def guard_of(lab: Laboratory, file: str | None, line: int | None) -> tuple[int |
         return line, False
     best: int | None = None
     for node in ast.walk(lab.instrumentation.trees[path]):
-        if isinstance(node, ast.If) and any(isinstance(item, ast.Raise) and item.lineno <= line <= (item.end_lineno or 0) for item in (*node.body, *node.orelse)):
+        if isinstance(node, ast.If) and any(
+            isinstance(item, ast.Raise) and item.lineno <= line <= (item.end_lineno or 0)
+            for item in (*node.body, *node.orelse)
+        ):
             best = node.lineno
     return (best, True) if best is not None else (line, False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tsdash import plan, spec
 from tsdash.diagnose.recorder import Event
-from tsdash.diagnose.sites import CHOICE, ITERATION, ROUTE, TEST
+from tsdash.diagnose.sites import ITERATION, ROUTE, TEST
 from tsdash.diagnose.suspects import Suspect
 
 MAX_CODE = 90
@@ -36,7 +36,9 @@ def construct(suspect: Suspect) -> str:
     if site.kind == ITERATION:
         return f"the loop over `{code}`"
     if site.kind == TEST:
-        return f"`{site.statement} {code}`" if site.statement in ("if", "while", "assert") else f"the decision on `{code}`"
+        return (
+            f"`{site.statement} {code}`" if site.statement in ("if", "while", "assert") else f"the decision on `{code}`"
+        )
     return f"`{code}`"
 
 
@@ -71,7 +73,16 @@ def shown(event: Event) -> str:
         text = str(seen.key[-1]) if len(seen.key) == 2 else f"{seen.key[0]} {seen.key[1:3]}"
         return shortened(text, MAX_VALUE)
     if seen.kind == "sequence":
-        return f"a {seen.key[0]} of {seen.key[1]}" if seen.items and seen.items[0].kind not in ("python",) else shortened(f"{seen.key[0]} [" + ", ".join(str(item.key[-1]) if item.kind == "python" else item.kind for item in seen.items[:8]) + "]", MAX_VALUE)
+        return (
+            f"a {seen.key[0]} of {seen.key[1]}"
+            if seen.items and seen.items[0].kind not in ("python",)
+            else shortened(
+                f"{seen.key[0]} ["
+                + ", ".join(str(item.key[-1]) if item.kind == "python" else item.kind for item in seen.items[:8])
+                + "]",
+                MAX_VALUE,
+            )
+        )
     return {"tensor": "a constant tensor", "traced": "a tensor", "mapping": "a dict"}.get(seen.kind, "an object")
 
 

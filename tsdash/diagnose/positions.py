@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from tsdash.diagnose.laboratory import Laboratory, quiet
+from tsdash.diagnose.answers import quiet
+from tsdash.diagnose.laboratory import Laboratory
 
 Position = tuple[str | None, int | None]
 _LOOKED_AT = ("fn", "obj", "cls", "value", "item", "ann", "func")  # what torch.jit calls the thing that it converts
@@ -47,8 +48,10 @@ def _functions(frame: FrameType, lab: Laboratory) -> Iterator[FunctionType]:
     """The user's functions among the values of a frame of torch.jit."""
     for value in list(frame.f_locals.values()):
         for item in value if isinstance(value, (list, tuple)) else (value,):
-            function = inspect.unwrap(getattr(item, "original_method", item)) if not isinstance(item, torch.nn.Module) else None
-            function = getattr(function, "__func__", function)
+            if isinstance(item, torch.nn.Module):
+                continue
+            method: Any = getattr(item, "original_method", item)
+            function = inspect.unwrap(getattr(method, "__func__", method))
             if isinstance(function, FunctionType) and lab.name(function.__code__.co_filename) is not None:
                 yield function
 
@@ -60,8 +63,18 @@ def _line_of(function: FunctionType, thing: Any, lab: Laboratory) -> int | None:
     if tree is None or thing is None or isinstance(thing, (str, int)):
         return None
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and function.__code__.co_firstlineno in (node.lineno, *(d.lineno for d in node.decorator_list)):
-            return next((part.lineno for part in ast.walk(node) if isinstance(part, (ast.Name, ast.Attribute)) and _stands_for(part, scope) is thing), None)
+        if isinstance(node, ast.FunctionDef) and function.__code__.co_firstlineno in (
+            node.lineno,
+            *(d.lineno for d in node.decorator_list),
+        ):
+            return next(
+                (
+                    part.lineno
+                    for part in ast.walk(node)
+                    if isinstance(part, (ast.Name, ast.Attribute)) and _stands_for(part, scope) is thing
+                ),
+                None,
+            )
     return None
 
 

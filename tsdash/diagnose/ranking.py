@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from tsdash import spec
 from tsdash.diagnose import catalogue
@@ -62,5 +63,5 @@ def source_line(lab: Laboratory, file: str | None, line: int | None) -> str:
         lines = lab.loaded.source.text.splitlines()
     else:
         path = next((path for path in lab.own_paths if lab.name(path) == file), None)
-        lines = open(path, encoding="utf-8").read().splitlines() if path else []
+        lines = Path(path).read_text("utf-8").splitlines() if path else []
     return lines[line - 1].strip() if 0 < line <= len(lines) else ""

@@ -17,8 +17,10 @@ from typing import Any
 
 import torch
 
+from tsdash.diagnose.instrument import HOOKS, PREFIX
+from tsdash.diagnose.instrumentation import Instrumentation, key_of
 from tsdash.diagnose.seen import PYTHON, TENSOR, Seen, TracedGraph, is_python, keep, look, paused
-from tsdash.diagnose.sites import CHOICE, HOOKS, ITERATION, PREFIX, RETURN, TEST, VALUE, Instrumentation, Site, key_of
+from tsdash.diagnose.sites import CHOICE, ITERATION, RETURN, TEST, VALUE, Site
 
 MAX_EVENTS = 40_000  # of one run; a loop over pixels must not fill the memory
 MAX_OCCURRENCES = 400  # of one site that are kept
@@ -70,7 +72,17 @@ class Stopped(BaseException):
 class Recorder:
     """The functions that instrumented code calls. One recorder, one run."""
 
-    def __init__(self, sites: list[Site], *, forced: Mapping[int, Forced] | None = None, tracing: bool = False, digests: frozenset[int] = frozenset(), deadline: float | None = None, stop_at: float | None = None, own_paths: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        sites: list[Site],
+        *,
+        forced: Mapping[int, Forced] | None = None,
+        tracing: bool = False,
+        digests: frozenset[int] = frozenset(),
+        deadline: float | None = None,
+        stop_at: float | None = None,
+        own_paths: frozenset[str] = frozenset(),
+    ) -> None:
         self.log = Log(sites=sites)
         self._sites = sites
         self._forced = dict(forced or {})
@@ -132,7 +144,9 @@ class Recorder:
 
         def chosen(*args: Any, **kwargs: Any) -> Any:
             result = function(*args, **kwargs)
-            options = list(args) if len(args) > 1 else list(args[0]) if args and isinstance(args[0], (tuple, list)) else []
+            options = (
+                list(args) if len(args) > 1 else list(args[0]) if args and isinstance(args[0], (tuple, list)) else []
+            )
             position = next((index for index, option in enumerate(options) if option is result), None)
             if position is None:
                 return result
@@ -205,7 +219,11 @@ class Recorder:
         site = self._sites[number]
         seen = self._look(site, value)
         event = Event(site=site, occurrence=occurrence, seen=seen, order=len(log.events), within=tuple(self._open))
-        if site.kind in (VALUE, CHOICE, TEST, ITERATION) and is_python(seen) and (seen.kind != TENSOR or seen.key is not None):
+        if (
+            site.kind in (VALUE, CHOICE, TEST, ITERATION)
+            and is_python(seen)
+            and (seen.kind != TENSOR or seen.key is not None)
+        ):
             event.value = paused(lambda: keep(value))
         if not site.own:
             event.caller = _caller(self._own_paths)
@@ -232,11 +250,19 @@ def _caller(own_paths: frozenset[str]) -> tuple[str, int] | None:
 def live_functions(instrumentation: Instrumentation) -> list[FunctionType]:
     """The functions in this process whose code is instrumented, closures and decorated ones included."""
     paths = set(instrumentation.trees)
-    return [item for item in gc.get_objects() if type(item) is FunctionType and item.__code__.co_filename in paths and key_of(item.__code__) in instrumentation.codes]
+    return [
+        item
+        for item in gc.get_objects()
+        if type(item) is FunctionType
+        and item.__code__.co_filename in paths
+        and key_of(item.__code__) in instrumentation.codes
+    ]
 
 
 @contextmanager
-def reporting(functions: Iterable[FunctionType], instrumentation: Instrumentation, recorder: Recorder) -> Iterator[None]:
+def reporting(
+    functions: Iterable[FunctionType], instrumentation: Instrumentation, recorder: Recorder
+) -> Iterator[None]:
     """The functions report to `recorder` inside the block, and are what they were after it."""
     plain: list[tuple[FunctionType, Any]] = []
     scopes: dict[int, dict[str, Any]] = {}
@@ -262,7 +288,9 @@ def reporting(functions: Iterable[FunctionType], instrumentation: Instrumentatio
 
 def constant_sites(log: Log) -> frozenset[int]:
     """Sites that gave a tensor that is a constant of the trace: its contents are worth comparing."""
-    return frozenset(event.site.number for event in log.events if any(leaf.kind == TENSOR for leaf in event.seen.leaves()))
+    return frozenset(
+        event.site.number for event in log.events if any(leaf.kind == TENSOR for leaf in event.seen.leaves())
+    )
 
 
 def returned(log: Log, value: Any) -> Site | None:

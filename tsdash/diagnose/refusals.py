@@ -15,12 +15,23 @@ from tsdash.diagnose.evidence import evidence
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
 
-_OUTPUTS = ("at the output of the tracer", "can be output from traced functions", "Tracer cannot infer type of", "inputs or outputs of traced functions")
+_OUTPUTS = (
+    "at the output of the tracer",
+    "can be output from traced functions",
+    "Tracer cannot infer type of",
+    "inputs or outputs of traced functions",
+)
 _INPUTS = ("cannot be traced. Only Tensors", "can be traced", "example_inputs", "example_kwarg_inputs")
 _ARGUMENTS = ("Expected a default value of type", "on parameter")
 _SIGNATURES = ("variable number of arguments", "keyword-only arguments")
 _UNDEFINED = "undefined Tensor"  # what a default of None becomes where a tensor is expected
-_RETURNS = ("return statement", "Return value", "return type", "returned a value of type", "was annotated as having type")
+_RETURNS = (
+    "return statement",
+    "Return value",
+    "return type",
+    "returned a value of type",
+    "was annotated as having type",
+)
 
 
 @evidence("what the export refuses", order=20)
@@ -48,10 +59,14 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
     result = lab.eager(lab.base)
     definition = forward_definition(lab)
     of_forward = error.line is not None and (error.file, error.line) == definition
-    if any(text in error.message for text in _ARGUMENTS) or (of_forward and any(text in error.message for text in _SIGNATURES)):
+    if any(text in error.message for text in _ARGUMENTS) or (
+        of_forward and any(text in error.message for text in _SIGNATURES)
+    ):
         return _at(lab, error, "signature", "The compiler refuses an argument of this function.")
     if _UNDEFINED in error.message and error.line is None:
-        return _signature(lab, error, "An argument without annotation counts as a tensor, and its default None is none.")
+        return _signature(
+            lab, error, "An argument without annotation counts as a tensor, and its default None is none."
+        )
     if any(text in error.message for text in _RETURNS) and error.line is not None:
         return _at(lab, error, "output_structure", "The function returns different types, and compiled code has one.")
     odd_output = result.returned and not structures.is_plain(result.value)
@@ -63,24 +78,55 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
 
 def _at(lab: Laboratory, error: spec.ErrorFacts, cause: str, message: str) -> Finding:
     file, line = (error.file, error.line) if error.line is not None or not lab.scripting else _position(lab)
-    return Finding(cause=cause, strength=Strength.STATED, axis="base", file=file, line=line, message=message, evidence=(f"{error.type}: {shortened(error.message)}",))
+    return Finding(
+        cause=cause,
+        strength=Strength.STATED,
+        axis="base",
+        file=file,
+        line=line,
+        message=message,
+        evidence=(f"{error.type}: {shortened(error.message)}",),
+    )
 
 
 def _position(lab: Laboratory) -> positions.Position:
     """Where an error without a line comes from: a patched forward that is no function, else what was being compiled."""
-    patched = next((path for path, module in lab.model().named_modules() if not inspect.isroutine(vars(module).get("forward", len))), None)
+    patched = next(
+        (
+            path
+            for path, module in lab.model().named_modules()
+            if not inspect.isroutine(vars(module).get("forward", len))
+        ),
+        None,
+    )
     return dispatch.patched_at(lab, patched) if patched is not None else positions.of_compilation(lab)
 
 
 def _output(lab: Laboratory, error: spec.ErrorFacts, value: Any) -> Finding:
     site = structures.output_site(lab)
     file, line = (lab.name(site.path), site.line) if site else (error.file, error.line)
-    return Finding(cause="output_structure", strength=Strength.STATED, axis="base", file=file, line=line, message=f"forward returns {_kind(value)}, which {lab.subject.mode} cannot return.", evidence=(f"{error.type}: {shortened(error.message)}",))
+    return Finding(
+        cause="output_structure",
+        strength=Strength.STATED,
+        axis="base",
+        file=file,
+        line=line,
+        message=f"forward returns {_kind(value)}, which {lab.subject.mode} cannot return.",
+        evidence=(f"{error.type}: {shortened(error.message)}",),
+    )
 
 
 def _signature(lab: Laboratory, error: spec.ErrorFacts, message: str) -> Finding:
     file, line = forward_definition(lab)
-    return Finding(cause="signature", strength=Strength.STATED, axis="base", file=file, line=line, message=message, evidence=(f"{error.type}: {shortened(error.message)}",))
+    return Finding(
+        cause="signature",
+        strength=Strength.STATED,
+        axis="base",
+        file=file,
+        line=line,
+        message=message,
+        evidence=(f"{error.type}: {shortened(error.message)}",),
+    )
 
 
 def forward_definition(lab: Laboratory) -> tuple[str | None, int | None]:
@@ -94,7 +140,10 @@ def forward_definition(lab: Laboratory) -> tuple[str | None, int | None]:
     import ast
 
     for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.FunctionDef) and min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno:
+        if (
+            isinstance(node, ast.FunctionDef)
+            and min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno
+        ):
             return name, node.lineno
     return (name, code.co_firstlineno) if name is not None else (None, None)
 

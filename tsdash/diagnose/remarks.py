@@ -31,4 +31,12 @@ def warned(lab: Laboratory) -> Iterator[Finding]:
         if said is not None and warning.line is not None:
             cause = said[1] if axis == "dims" else said[2]
             first = warning.message.partition(". ")[0]
-            yield Finding(cause=cause, strength=Strength.WARNING, axis=axis, file=warning.file, line=warning.line, evidence=(f"torch warned at line {warning.line}: {first}.",), order=order)
+            yield Finding(
+                cause=cause,
+                strength=Strength.WARNING,
+                axis=axis,
+                file=warning.file,
+                line=warning.line,
+                evidence=(f"torch warned at line {warning.line}: {first}.",),
+                order=order,
+            )

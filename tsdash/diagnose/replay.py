@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from tsdash import spec
 from tsdash.diagnose import classify, phrases
+from tsdash.diagnose.answers import Result, same_answer
 from tsdash.diagnose.evidence import evidence, values_groups
-from tsdash.diagnose.laboratory import Laboratory, Result, same_answer
+from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.recorder import Event, Forced
 from tsdash.diagnose.seen import is_python
 from tsdash.diagnose.sites import ITERATION, ROUTE, Site
@@ -34,7 +35,12 @@ def own_replay(lab: Laboratory) -> Iterator[Finding]:
 def library_replay(lab: Laboratory) -> Iterator[Finding]:
     """Replay what is not explained yet with the decisions inside the libraries that the user's lines call."""
     open_groups = [(axis, failures) for axis, failures in values_groups(lab) if axis not in lab.explained]
-    if lab.scripting or not open_groups or lab.subject.failures and not lab.in_time(0.8) or not lab.instrument_libraries():
+    if (
+        lab.scripting
+        or not open_groups
+        or (lab.subject.failures and not lab.in_time(0.8))
+        or not lab.instrument_libraries()
+    ):
         return
     for axis, failures in open_groups:
         found = list(_replay_axis(lab, axis, failures)) if lab.in_time() else []
@@ -57,7 +63,10 @@ def _replay_axis(lab: Laboratory, axis: str, failures: Sequence[spec.CaseResult]
             return
         if not differing:
             leading = [suspect for suspect in suspects if suspect.decides] or suspects
-            differing = [_finding(lab, suspect, axis, failure.case, [], refuted=_can_be_forced(lab, suspect, actual)) for suspect in leading[:SHOWN]]
+            differing = [
+                _finding(lab, suspect, axis, failure.case, [], refuted=_can_be_forced(lab, suspect, actual))
+                for suspect in leading[:SHOWN]
+            ]
     yield from differing
 
 
@@ -80,7 +89,11 @@ def _can_be_forced(lab: Laboratory, suspect: Suspect, actual: Result) -> bool:
     A list of tensors that the export takes apart into a fixed number of pieces cannot be put back in eager: rounds that there
     are no items for cannot be made, and where the export raises, eager with fewer rounds does not.
     """
-    return suspect.site.kind != ROUTE and bool(_values(lab, suspect.site)) and (suspect.site.kind != ITERATION or actual.returned)
+    return (
+        suspect.site.kind != ROUTE
+        and bool(_values(lab, suspect.site))
+        and (suspect.site.kind != ITERATION or actual.returned)
+    )
 
 
 def _explain(lab: Laboratory, case: spec.Case, suspects: list[Suspect], actual: Result) -> list[Suspect]:
@@ -129,14 +142,22 @@ def _fewest(suspects: list[Suspect], appears: object) -> list[Suspect]:
 def _values(lab: Laboratory, site: Site) -> dict[int, object]:
     """What the site gave while exporting, by occurrence, where that is nothing of the graph."""
     base = lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]
-    return {event.occurrence: event.value for event in base.of(site.number) if is_python(event.seen) and _forceable(event)}
+    return {
+        event.occurrence: event.value for event in base.of(site.number) if is_python(event.seen) and _forceable(event)
+    }
 
 
 def _forceable(event: Event) -> bool:
-    return event.site.kind == "value" and event.seen.kind != "opaque" or event.site.kind in ("test", "choice") or (event.site.kind == "iteration" and isinstance(event.value, int) and event.value >= 0 and event.finished)
+    return (
+        (event.site.kind == "value" and event.seen.kind != "opaque")
+        or event.site.kind in ("test", "choice")
+        or (event.site.kind == "iteration" and isinstance(event.value, int) and event.value >= 0 and event.finished)
+    )
 
 
-def _finding(lab: Laboratory, suspect: Suspect, axis: str, case: spec.Case, proved: list[Suspect], *, refuted: bool = False) -> Finding:
+def _finding(
+    lab: Laboratory, suspect: Suspect, axis: str, case: spec.Case, proved: list[Suspect], *, refuted: bool = False
+) -> Finding:
     cause = classify.cause_of(suspect, axis, lab.trace_log if lab.tracing else lab.recorded(lab.base)[0])
     file, line = classify.place(suspect, cause, lab)
     sentences = [phrases.difference(suspect, case, lab.base)]

@@ -11,19 +11,30 @@ from typing import Any
 
 import torch
 
-from tsdash import calling, plan, spec
+from tsdash import plan, spec
 from tsdash.diagnose import isolation
+from tsdash.diagnose.answers import quiet
 from tsdash.diagnose.evidence import evidence, values_groups
-from tsdash.diagnose.laboratory import Laboratory, quiet, trace
+from tsdash.diagnose.laboratory import Laboratory, trace
 from tsdash.diagnose.seen import contents
 from tsdash.diagnose.subject import Finding, Strength
+from tsdash.seeds import seed_all
 
 MAX_NODES = 6000
 RETRACE_S = 5.0
 _PLUMBING = ("prim::Constant", "prim::GetAttr", "prim::ListConstruct", "prim::TupleConstruct", "prim::NumToTensor")
 AFTER_LOGS = 10**9  # a graph names where a constant is used, a log where it was made: of two alike the log leads
 _FRAME = re.compile(r"^(.+)\((\d+)\): ", re.MULTILINE)
-_BY_AXIS = {"training": "training_mode", "dtype": "dtype_baked", "device": "device_baked", "layout": "baked_layout", "call": "python_state", "dims": "baked_shape", "values": "baked_constant", "seed": "baked_constant"}
+_BY_AXIS = {
+    "training": "training_mode",
+    "dtype": "dtype_baked",
+    "device": "device_baked",
+    "layout": "baked_layout",
+    "call": "python_state",
+    "dims": "baked_shape",
+    "values": "baked_constant",
+    "seed": "baked_constant",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +71,18 @@ def retraced(lab: Laboratory) -> Iterator[Finding]:
                 break
 
 
-def _finding(lab: Laboratory, axis: str, case: spec.Case, before: list[Operator], after: list[Operator]) -> Finding | None:
+def _finding(
+    lab: Laboratory, axis: str, case: spec.Case, before: list[Operator], after: list[Operator]
+) -> Finding | None:
     placed = next((operator for operator in (*before, *after) if operator.line is not None), None)
     if placed is None and axis not in ("dtype", "device", "training"):
         return None
-    constants = {name for one, two in zip(before, after) if one.kind == two.kind for name in {n for n, _ in set(one.constants) ^ set(two.constants)}}
+    constants = {
+        name
+        for one, two in zip(before, after, strict=False)
+        if one.kind == two.kind
+        for name in {n for n, _ in set(one.constants) ^ set(two.constants)}
+    }
     same_kinds = [one.kind for one in before] == [two.kind for two in after]
     if same_kinds and constants <= {"training", "train", "use_input_stats", "cudnn_enabled"} and constants:
         cause = "training_mode"
@@ -81,7 +99,9 @@ def _finding(lab: Laboratory, axis: str, case: spec.Case, before: list[Operator]
         line=placed.line if placed else None,
         message="Exporting from the failing inputs gives another graph here.",
         order=AFTER_LOGS,
-        evidence=(f"Traced from the example inputs: {shown[0]}; traced from {plan.describe(case, lab.base)}: {shown[1]}.",),
+        evidence=(
+            f"Traced from the example inputs: {shown[0]}; traced from {plan.describe(case, lab.base)}: {shown[1]}.",
+        ),
     )
 
 
@@ -90,11 +110,15 @@ def _shown(operators: list[Operator]) -> str:
         return "nothing"
     first = operators[0]
     constants = ", ".join(f"{name}={value[:40]}" for name, value in first.constants[:6])
-    return f"{first.kind.removeprefix('aten::')}({constants})" + (f" and {len(operators) - 1} more" if len(operators) > 1 else "")
+    return f"{first.kind.removeprefix('aten::')}({constants})" + (
+        f" and {len(operators) - 1} more" if len(operators) > 1 else ""
+    )
 
 
 def _changed(one: list[Operator], other: list[Operator]) -> Iterator[tuple[list[Operator], list[Operator]]]:
-    matcher = difflib.SequenceMatcher(None, [operator.key for operator in one], [operator.key for operator in other], autojunk=False)
+    matcher = difflib.SequenceMatcher(
+        None, [operator.key for operator in one], [operator.key for operator in other], autojunk=False
+    )
     for tag, a, b, c, d in matcher.get_opcodes():
         if tag != "equal":
             yield one[a:b], other[c:d]
@@ -112,7 +136,7 @@ def _trace(lab: Laboratory, case: spec.Case, tell: isolation.Tell) -> None:
     model = lab.model(case)
     args, kwargs = lab.inputs(case)
     with quiet(), torch.set_grad_enabled(case.grad):
-        calling.seed_all(case.seed)
+        seed_all(case.seed)
         for _ in range(case.call - 1):
             model(*args, **kwargs)
         graph = trace(model, args, kwargs).inlined_graph
@@ -122,8 +146,19 @@ def _trace(lab: Laboratory, case: spec.Case, tell: isolation.Tell) -> None:
 
 
 def _operator(lab: Laboratory, node: Any) -> Operator:
-    file, line = next(((lab.name(path), int(number)) for path, number in _FRAME.findall(node.sourceRange()) if lab.name(path) is not None), (None, None))
-    names = re.findall(r"(\w+)(?:=[^,)]*)?(?=[,)])", node.schema().partition("->")[0]) if node.schema() != "(no schema)" else []
+    file, line = next(
+        (
+            (lab.name(path), int(number))
+            for path, number in _FRAME.findall(node.sourceRange())
+            if lab.name(path) is not None
+        ),
+        (None, None),
+    )
+    names = (
+        re.findall(r"(\w+)(?:=[^,)]*)?(?=[,)])", node.schema().partition("->")[0])
+        if node.schema() != "(no schema)"
+        else []
+    )
     constants = []
     for index, source in enumerate(node.inputs()):
         value = _constant(source)

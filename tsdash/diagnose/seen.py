@@ -16,7 +16,22 @@ from typing import Any
 import numpy as np
 import torch
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.layout, torch.memory_format, range, slice, type(...))
+_PLAIN = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    torch.dtype,
+    torch.device,
+    torch.layout,
+    torch.memory_format,
+    range,
+    slice,
+    type(...),
+)
 MAX_ITEMS = 512  # of a container that are looked at
 MAX_DEPTH = 6
 MAX_BYTES = 1 << 18  # of a tensor or array whose contents are compared
@@ -63,9 +78,21 @@ def look(value: Any, digest: bool, graph: TracedGraph | None = None, depth: int 
         if depth >= MAX_DEPTH:
             return Seen(OPAQUE, kind.__name__)
         keys = list(value)[:MAX_ITEMS]
-        return Seen(MAPPING, (kind.__name__, len(value), repr(keys)), tuple(look(value[key], digest, graph, depth + 1) for key in keys))
+        return Seen(
+            MAPPING,
+            (kind.__name__, len(value), repr(keys)),
+            tuple(look(value[key], digest, graph, depth + 1) for key in keys),
+        )
     if isinstance(value, np.ndarray):
-        return Seen(PYTHON, (kind.__name__, str(value.dtype), value.shape, _hash(value.tobytes()) if value.nbytes <= MAX_BYTES else None))
+        return Seen(
+            PYTHON,
+            (
+                kind.__name__,
+                str(value.dtype),
+                value.shape,
+                _hash(value.tobytes()) if value.nbytes <= MAX_BYTES else None,
+            ),
+        )
     if isinstance(value, (np.generic, enum.Enum, bool, int, float, str)):
         return Seen(PYTHON, (kind.__name__, repr(value)))
     name = getattr(value, "__qualname__", None)
@@ -104,9 +131,16 @@ def keep(value: Any) -> Any:
 
 def contents(tensor: torch.Tensor) -> str | None:
     """A digest of dtype, shape and bits; None where the bits cannot be read or are too many."""
-    if tensor.device.type == "meta" or tensor.layout != torch.strided or tensor.is_quantized or tensor.numel() * tensor.element_size() > MAX_BYTES:
+    if (
+        tensor.device.type == "meta"
+        or tensor.layout != torch.strided
+        or tensor.is_quantized
+        or tensor.numel() * tensor.element_size() > MAX_BYTES
+    ):
         return None
-    raw = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    raw = (
+        tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    )
     return f"{tensor.dtype} {tuple(tensor.shape)} {_hash(raw)}"
 
 
@@ -119,7 +153,7 @@ class TracedGraph:
     def origin(self, tensor: torch.Tensor) -> str:
         """ "constant", "size" or "data": what the tensor is computed from in the graph."""
         try:
-            value = torch._C._get_value_trace(tensor)
+            value = torch._C._get_value_trace(tensor)  # type: ignore[attr-defined]
         except RuntimeError:  # a leaf that requires grad and is no parameter cannot become a constant
             return "data"
         return self._of(value, 0)
@@ -155,11 +189,11 @@ def _look_at_tensor(tensor: torch.Tensor, digest: bool, graph: TracedGraph | Non
 def paused(function: Callable[[], Any]) -> Any:
     """`function()` with the tracer looking away, so that what it does leaves no node in the graph."""
     state = torch._C._get_tracing_state()
-    torch._C._set_tracing_state(None)
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
     try:
         return function()
     finally:
-        torch._C._set_tracing_state(state)
+        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
 
 
 def _hash(raw: bytes) -> str:

@@ -13,8 +13,9 @@ import torch
 
 from tsdash import plan, spec
 from tsdash.diagnose import classify
+from tsdash.diagnose.answers import Result, same_answer
 from tsdash.diagnose.evidence import evidence, values_groups
-from tsdash.diagnose.laboratory import Laboratory, Result, same_answer
+from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.seen import Seen, contents, keep, look
 from tsdash.diagnose.sites import Site
 from tsdash.diagnose.subject import Finding, Strength
@@ -43,7 +44,9 @@ def advanced(lab: Laboratory) -> Iterator[Finding]:
         return
     exported = torch.jit.load(str(path)).state_dict()  # type: ignore[no-untyped-call]
     fresh = lab.model().state_dict()
-    changed = [name for name, tensor in fresh.items() if name in exported and contents(tensor) != contents(exported[name])]
+    changed = [
+        name for name, tensor in fresh.items() if name in exported and contents(tensor) != contents(exported[name])
+    ]
     for axis, failures in values_groups(lab) if changed else ():
         case = failures[0].case
         actual, expected = lab.exported(case), lab.eager(case)
@@ -56,7 +59,14 @@ def advanced(lab: Laboratory) -> Iterator[Finding]:
         return
 
 
-def _advanced(lab: Laboratory, axis: str, case: spec.Case, changed: list[str], fresh: Mapping[str, Any], exported: Mapping[str, Any]) -> Finding:
+def _advanced(
+    lab: Laboratory,
+    axis: str,
+    case: spec.Case,
+    changed: list[str],
+    fresh: Mapping[str, Any],
+    exported: Mapping[str, Any],
+) -> Finding:
     name = changed[0]
     site = _writer(lab, case, name)
     return Finding(
@@ -84,8 +94,14 @@ def _frozen(lab: Laboratory, axis: str, case: spec.Case) -> Iterator[Finding]:
     changed = [place for place, seen in _snapshot(model).items() if before.get(place) != seen]
     names = sorted(lab.changed_globals())
     carried = _carried(lab, case)
-    attributes = [place for place in changed if ".".join(filter(None, place)) not in carried and not isinstance(kept[place], _GENERATORS)]
-    tries: list[tuple[list[Place], list[str]]] = [([place], []) for place in attributes[:MAX_TRIED]] + [([], [name]) for name in names[:MAX_TRIED]]
+    attributes = [
+        place
+        for place in changed
+        if ".".join(filter(None, place)) not in carried and not isinstance(kept[place], _GENERATORS)
+    ]
+    tries: list[tuple[list[Place], list[str]]] = [([place], []) for place in attributes[:MAX_TRIED]] + [
+        ([], [name]) for name in names[:MAX_TRIED]
+    ]
     tries.append((attributes, names))
     for places, globals_ in tries:
         if (places or globals_) and lab.in_time() and same_answer(_put_back(lab, case, places, globals_, kept), actual):
@@ -93,7 +109,9 @@ def _frozen(lab: Laboratory, axis: str, case: spec.Case) -> Iterator[Finding]:
             return
 
 
-def _put_back(lab: Laboratory, case: spec.Case, places: list[Place], names: list[str], kept: Mapping[Place, Any]) -> Result:
+def _put_back(
+    lab: Laboratory, case: spec.Case, places: list[Place], names: list[str], kept: Mapping[Place, Any]
+) -> Result:
     """Eager's last call with some attributes and globals as they were before the first one."""
     model = lab.model(case)
     if case.call > 1:
@@ -109,7 +127,9 @@ def _put_back(lab: Laboratory, case: spec.Case, places: list[Place], names: list
     return lab.run(model, replace(case, call=1), seed=False)
 
 
-def _state(lab: Laboratory, axis: str, case: spec.Case, places: list[Place], names: list[str], before: Mapping[Place, Seen]) -> Finding:
+def _state(
+    lab: Laboratory, axis: str, case: spec.Case, places: list[Place], names: list[str], before: Mapping[Place, Seen]
+) -> Finding:
     changed = [name for _, name in places] + names
     site = next((site for name in changed if (site := writer(lab, case, name)) is not None), None)
     what = ", ".join(f"`{name}`" for name in changed[:3])
@@ -137,7 +157,19 @@ def writer(lab: Laboratory, case: spec.Case, name: str) -> Site | None:
     if not executed:
         return None
     site = executed[0]
-    return next((test for test in lab.instrumentation.sites if test.kind == "test" and test.own and test.path == site.path and test.statement in ("if", "while") and _reads(test, name) and classify.guards(test, site, lab)), site)
+    return next(
+        (
+            test
+            for test in lab.instrumentation.sites
+            if test.kind == "test"
+            and test.own
+            and test.path == site.path
+            and test.statement in ("if", "while")
+            and _reads(test, name)
+            and classify.guards(test, site, lab)
+        ),
+        site,
+    )
 
 
 def _reads(site: Site, name: str) -> bool:
@@ -151,7 +183,12 @@ def _writer(lab: Laboratory, case: spec.Case, name: str) -> Site | None:
     owner = model.get_submodule(path)
     if type(owner).__module__.startswith("torch."):
         log, _ = lab.observe(case, model=model)
-        called = [number for number, callee in log.callees.items() if callee is owner or (isinstance(callee, torch.nn.Module) and any(inner is owner for inner in callee.modules()))]
+        called = [
+            number
+            for number, callee in log.callees.items()
+            if callee is owner
+            or (isinstance(callee, torch.nn.Module) and any(inner is owner for inner in callee.modules()))
+        ]
         return lab.instrumentation.sites[called[-1]] if called else None
     return writer(lab, case, attribute)
 
@@ -166,7 +203,9 @@ def _carried(lab: Laboratory, case: spec.Case) -> set[str]:
     lab.run(model, first)
     lab.run(exported, first)
     actual = dict(exported.named_buffers())
-    return {name for name, tensor in model.named_buffers() if name in actual and contents(tensor) == contents(actual[name])}
+    return {
+        name for name, tensor in model.named_buffers() if name in actual and contents(tensor) == contents(actual[name])
+    }
 
 
 def _snapshot(model: torch.nn.Module) -> dict[Place, Seen]:

@@ -35,7 +35,8 @@ def lost_structure(lab: Laboratory) -> Iterator[Finding]:
         file=lab.name(site.path) if site else None,
         line=site.line if site else None,
         message=f"{first.path} is {first.expected} in eager and {first.actual} in the export.",
-        evidence=tuple(f"{d.path}: {d.what} is {d.actual}, eager has {d.expected}." for d in differing[:4]) + (("All values agree: only the structure is lost.",) if _values_agree(base) else ()),
+        evidence=tuple(f"{d.path}: {d.what} is {d.actual}, eager has {d.expected}." for d in differing[:4])
+        + (("All values agree: only the structure is lost.",) if _values_agree(base) else ()),
     )
 
 

@@ -10,9 +10,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tsdash.diagnose.instrumentation import Instrumentation
 from tsdash.diagnose.recorder import Event, Log
-from tsdash.diagnose.seen import PYTHON, differ
-from tsdash.diagnose.sites import CHOICE, DECISIONS, ITERATION, RETURN, ROUTE, TEST, VALUE, WRITE, Instrumentation, Site
+from tsdash.diagnose.seen import differ
+from tsdash.diagnose.sites import CHOICE, DECISIONS, ITERATION, ROUTE, TEST, VALUE, Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,10 @@ def compare(base: Log, trigger: Log, instrumentation: Instrumentation) -> list[S
         found[site.number] = Suspect(site=site, base=before, trigger=event)
     _add_routes(found, base, trigger)
     ordered = sorted(found.values(), key=lambda suspect: suspect.trigger.order)
-    return [Suspect(site=s.site, base=s.base, trigger=s.trigger, parts=tuple(_parts(s, ordered, instrumentation))) for s in ordered]
+    return [
+        Suspect(site=s.site, base=s.base, trigger=s.trigger, parts=tuple(_parts(s, ordered, instrumentation)))
+        for s in ordered
+    ]
 
 
 def _differs(site: Site, before: Event, event: Event) -> bool:
@@ -58,12 +62,18 @@ def _add_routes(found: dict[int, Suspect], base: Log, trigger: Log) -> None:
             site = event.site
             if site.kind == ROUTE and (site.number, event.occurrence) not in other.at and site.number not in found:
                 where = _last_before(other, site) or event
-                found[site.number] = Suspect(site=site, base=event if log is base else where, trigger=where if log is base else event)
+                found[site.number] = Suspect(
+                    site=site, base=event if log is base else where, trigger=where if log is base else event
+                )
 
 
 def _last_before(log: Log, site: Site) -> Event | None:
     """The last event of the same function ahead of a place that was not reached."""
-    ahead = [event for event in log.events if event.site.function == site.function and event.site.path == site.path and event.site.line <= site.line]
+    ahead = [
+        event
+        for event in log.events
+        if event.site.function == site.function and event.site.path == site.path and event.site.line <= site.line
+    ]
     return ahead[-1] if ahead else None
 
 
@@ -85,7 +95,12 @@ def _lies_in(site: Site, spans: list[Span]) -> bool:
     node = site.node
     if not isinstance(node, ast.expr) or node.end_lineno is None or node.end_col_offset is None:
         return False
-    return any(path == site.path and (line, column) <= (node.lineno, node.col_offset) and (node.end_lineno, node.end_col_offset) <= (end_line, end_column) for path, line, column, end_line, end_column in spans)
+    return any(
+        path == site.path
+        and (line, column) <= (node.lineno, node.col_offset)
+        and (node.end_lineno, node.end_col_offset) <= (end_line, end_column)
+        for path, line, column, end_line, end_column in spans
+    )
 
 
 def _spans(site: Site, instrumentation: Instrumentation) -> Iterator[Span]:
@@ -107,7 +122,11 @@ def _spans(site: Site, instrumentation: Instrumentation) -> Iterator[Span]:
 def assigned(function: ast.AST, name: str, *, before: int) -> Iterator[ast.expr]:
     """What a local variable is assigned from, ahead of a line."""
     for node in ast.walk(function):
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)) and node.value is not None and node.lineno <= before:
+        if (
+            isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr))
+            and node.value is not None
+            and node.lineno <= before
+        ):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(part, ast.Name) and part.id == name for target in targets for part in ast.walk(target)):
                 yield node.value
@@ -118,13 +137,8 @@ def enclosing_function(site: Site, instrumentation: Instrumentation) -> ast.AST 
     tree = instrumentation.trees.get(site.path)
     best: ast.AST | None = None
     for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.lineno <= site.line <= (node.end_lineno or node.lineno):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.lineno <= site.line <= (
+            node.end_lineno or node.lineno
+        ):
             best = node  # walk goes from the outside in
     return best
-
-
-def is_plain(event: Event) -> bool:
-    return event.seen.kind == PYTHON
-
-
-__all__ = ["WRITE", "RETURN", "Suspect", "assigned", "compare", "enclosing_function", "is_plain"]

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 SAYS = "_tsdash_says"  # what printed lines begin with
 RESULT = "_tsdash_result"
-WATCH, PRINT, MARK = "watch", "print", "mark"  # how a probe tells: the operator for tensors, print for plain values, position only
+TELL, TORCH = "_tsdash_tell", "_tsdash_torch"  # what the twin finds in its globals: a function of Python's, and torch
+# How a probe tells: the operator for tensors, print for plain values, TELL in eager, or its position only.
+WATCH, PRINT, EAGER, MARK = "watch", "print", "eager", "mark"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,9 @@ class Twin:
         after: dict[int, list[tuple[str, int]]] = {}
         lines: list[str | None] = list(self.lines)
         for insertion in self.insertions:
-            after.setdefault(insertion.after, []).append((insertion.indent + _call(insertion.probe, styles), insertion.probe.number))
+            after.setdefault(insertion.after, []).append(
+                (insertion.indent + _call(insertion.probe, styles), insertion.probe.number)
+            )
         replaced: dict[int, list[tuple[str, int | None]]] = {}
         for probe, node in self.returns:
             replaced[node.lineno] = list(_return(self.lines, node, probe, styles))
@@ -59,7 +63,11 @@ class Twin:
         return _joined(lines, after, replaced)
 
 
-def _joined(lines: list[str | None], after: Mapping[int, list[tuple[str, int]]], replaced: Mapping[int, list[tuple[str, int | None]]]) -> tuple[str, dict[int, int]]:
+def _joined(
+    lines: list[str | None],
+    after: Mapping[int, list[tuple[str, int]]],
+    replaced: Mapping[int, list[tuple[str, int | None]]],
+) -> tuple[str, dict[int, int]]:
     found: list[str] = []
     where: dict[int, int] = {}
     for number, line in enumerate(lines, 1):
@@ -124,7 +132,12 @@ class _Planner:
                 self._statement(node.orelse[0])
         elif isinstance(node, ast.With):
             self.block(node.body, node.lineno, header=None)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute) and isinstance(node.value.func.value, ast.Name):
+        elif (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and isinstance(node.value.func, ast.Attribute)
+            and isinstance(node.value.func.value, ast.Name)
+        ):
             self._insert(node.end_lineno or node.lineno, node, node.lineno, node.value.func.value.id)
 
     def _insert(self, after: int, node: ast.stmt, line: int, name: str, *, block: bool = False) -> None:
@@ -163,16 +176,18 @@ def _named(node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> Iterator[str]:
 
 def _call(probe: Probe, styles: Mapping[int, str]) -> str:
     style = styles.get(probe.number, MARK)
-    if style == "eager":
-        return f"_tsdash_tell({probe.number}, {probe.name or 'None'})"
+    if style == EAGER:
+        return f"{TELL}({probe.number}, {probe.name or 'None'})"
     if style == WATCH and probe.name:
-        return f"_tsdash_torch.ops.tsdash.watch({probe.name}, {probe.number})"
+        return f"{TORCH}.ops.tsdash.watch({probe.name}, {probe.number})"
     if style == PRINT and probe.name:
         return f'print("{SAYS}", {probe.number}, {probe.name})'
     return f'print("{SAYS}", {probe.number})'
 
 
-def _return(lines: tuple[str, ...], node: ast.Return, probe: Probe, styles: Mapping[int, str]) -> Iterator[tuple[str, int | None]]:
+def _return(
+    lines: tuple[str, ...], node: ast.Return, probe: Probe, styles: Mapping[int, str]
+) -> Iterator[tuple[str, int | None]]:
     """`return value` as three steps: compute it, tell it, return it. The value's text stays as it was written."""
     assert node.value is not None
     indent = lines[node.lineno - 1][: node.col_offset]
