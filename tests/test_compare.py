@@ -492,6 +492,8 @@ def test_an_infinite_difference_is_not_lost_behind_a_large_relative_error() -> N
         facts = compare(actual, expected, path="output")
     assert (facts.max_abs, facts.max_rel, facts.inf_disagree) == (INF, INF, 0)
     assert facts.mean_abs == pytest.approx(1.7e308)
+    corner = torch.tensor([complex(1.7e308, 1.7e308)], dtype=torch.complex128)  # of a modulus that is infinite too
+    assert compare(torch.zeros_like(corner), corner, path="output").max_rel == INF
 
 
 def test_zero_of_either_sign_is_no_difference_but_not_identical() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -202,13 +201,13 @@ def _max_rel(chunk: Chunk, size: Floats, top: float, largest: float) -> float:
     """
     scale = chunk.moduli(chunk.expected, chunk.scratch.scale)
     other, mask = chunk.scratch.other[: len(size)], chunk.scratch.mask[: len(size)]
+    if math.isinf(top) and (scale[np.isinf(size)] > 0).any():
+        return math.inf
     if largest == 0:
         whole = float(np.divide(size, scale, out=other).max())
         if math.isfinite(whole):  # so no element of expected is zero
             return whole
     np.multiply(scale, largest * _SLACK, out=other)
-    if math.isinf(top):
-        np.minimum(other, sys.float_info.max, out=other)  # so that an infinite |Δ| exceeds it
     np.greater(size, other, out=mask)
     if not mask.any():
         return largest
