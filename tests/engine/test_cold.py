@@ -67,7 +67,7 @@ def test_a_cold_worker_answers_and_says_that_it_is_not_isolated(load, monkeypatc
 
 def test_a_cold_worker_that_hangs_is_ended_with_what_it_started(load):
     """By the parent's clock."""
-    lost, printed, _ = load("print(subprocess.Popen(['sleep', '600']).pid)\nwhile True: pass", limit_s=3)
+    lost, printed, _ = load("print(subprocess.Popen(['sleep', '600']).pid)\nwhile True: pass", limit_s=25)
     assert lost.ended == "timeout"
     child = int(printed)
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
