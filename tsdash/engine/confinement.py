@@ -197,9 +197,10 @@ def _walls(version: int, filtered: seccomp.Filter | None) -> Iterator[str]:
 
 def _keep_descriptors(channel: int, output: int, asks: int) -> int:
     """Put the descriptors in their places and close all others; returns where `asks` is now."""
+    null = os.open(os.devnull, os.O_RDONLY)
     kept = [
-        os.dup(fd) for fd in (os.open(os.devnull, os.O_RDONLY), output, output, channel, asks)
-    ]  # all above the places
+        os.dup(fd) for fd in (null, output, output, channel, asks)
+    ]  # ascending: no place is taken that is still needed
     for place, fd in enumerate(kept):
         os.dup2(fd, place, inheritable=place < CHANNEL)
     os.closerange(len(kept), 65536)
