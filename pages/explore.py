@@ -52,6 +52,7 @@ def finished(loaded: service.Loaded, dark: bool) -> None:
     why(loaded.record, selection)
     where(loaded.record.id, selection, dark)
     faster(loaded, selection.mode, dark)
+    results.circumstances(loaded.record)
 
 
 def page() -> None:

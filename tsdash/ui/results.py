@@ -216,3 +216,20 @@ def command(record: Record, mode: str, case: Case) -> str:
         options = [("--seeds", str(base.seed))]
     words = ["python", "-m", "tsdash", "check", record.spec.model.name, "--modes", mode]
     return shlex.join([*words, *(word for option in options for word in option)])
+
+
+def circumstances(record: Record) -> None:
+    """Where the run was made, and what its processes were kept from."""
+    confined = [str(entry) for entry in record.environment.get("confinement", ())]
+    with st.expander("Where and how this ran", icon=":material/memory:"):
+        facts = {name: value for name, value in record.environment.items() if name != "confinement"}
+        shown = [f"**{name}** {as_markdown(_words(value))}" for name, value in facts.items()]
+        st.markdown(" · ".join(shown) or "Nothing is known about this machine.")
+        st.markdown(
+            "The model's processes were confined:" if confined else "How the processes were confined is not known."
+        )
+        st.markdown("\n".join(f"- {as_markdown(entry)}" for entry in confined))
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
