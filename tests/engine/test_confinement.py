@@ -150,6 +150,32 @@ def test_without_walls_it_says_so_first(confined):
     assert any("MiB of memory" in line for line in told)
 
 
+def test_without_landlock_signals_go_to_the_process_itself_alone(confined):
+    """The filter sees to it then."""
+    code = """
+import signal
+signal.signal(signal.SIGUSR1, lambda *_: print("heard"))
+os.kill(os.getpid(), signal.SIGUSR1)
+try:
+    os.kill(os.getppid(), 0)
+except PermissionError:
+    print("denied")
+"""
+    assert confined(code, before="landlock.abi = lambda: 0").split() == ["heard", "denied"]
+
+
+def test_where_nobody_can_be_asked_there_are_no_new_processes(confined):
+    """As inside a sandbox that has taken the question for itself; the list says so."""
+    code = """
+print([item for item in applied if "no new processes" in item] != [])
+try:
+    os.fork()
+except PermissionError:
+    print("denied")
+"""
+    assert confined(code, before="seccomp._NEW_LISTENER = 2**20").split() == ["True", "denied"]
+
+
 def test_strict_ends_where_a_wall_is_missing(confined):
     """It does not run a model with less."""
     told = confined("print('went on')", before="seccomp.supported = lambda: False", strict=True)

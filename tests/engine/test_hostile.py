@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tsdash import plan
+from tsdash.engine.forking import ForkingNursery
 from tsdash.judge import judge
 from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
 
@@ -110,6 +111,21 @@ def test_what_a_case_leaves_behind_is_no_matter(hostile, name):
 def test_an_export_that_misbehaves_is_judged_by_what_it_leaves(hostile, name, outcome):
     record = hostile(name, limits=SHORT if name == "export_hangs" else LONG)
     assert (record.state, outcomes(record)) == ("done", [outcome] * 3)
+
+
+def test_an_artefact_that_never_finishes_loading_is_waited_for_once(hostile, monkeypatch):
+    """And not once more with every case."""
+    forked = []
+    fork = ForkingNursery.fork
+
+    async def recorded(self, role, *arguments, **options):
+        forked.append(role)
+        return await fork(self, role, *arguments, **options)
+
+    monkeypatch.setattr(ForkingNursery, "fork", recorded)
+    record = hostile("load_hangs", modes=("script",), limits=Limits(load_s=5, memory_mib=1024))
+    assert [judge(result).outcome for result in record.of("script")] == ["timeout"] * 3
+    assert forked.count("clean") == 1
 
 
 def test_answers_of_the_wrong_types_cost_their_case(hostile):

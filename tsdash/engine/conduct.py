@@ -309,6 +309,7 @@ class _Sweep:
         self._folder = folder
         self._worker: Worker | None = None
         self._unloadable: ErrorFacts | None = None
+        self._lost: WorkerLost | None = None  # loading the artefact never came to an end
         self._ahead: asyncio.Task[Reference] | None = None
 
     async def case(self, case: Case, export: Export, following: Case | None) -> tuple[CaseResult, dict[str, Any]]:
@@ -370,7 +371,9 @@ class _Sweep:
         return replace(result, notes=notes, outputs=take_all(OutputFacts, answer, "outputs"))
 
     async def _clean(self) -> Worker:
-        """The clean worker with the artefact loaded."""
+        """The clean worker with the artefact loaded. Loading that takes too long is not tried again with every case."""
+        if self._lost is not None:
+            raise self._lost
         if self._worker is None or not self._worker.alive:
             limits = self._spec.limits
             assert self._artefact is not None
@@ -379,7 +382,11 @@ class _Sweep:
                 "clean", self._folder, limits.memory_mib, limits.output_kib, reads=reads
             )
             request = {"do": "load", "mode": self._mode, "artefact": str(self._artefact), "sources": self._sources}
-            answer = raise_fault(await self._worker.call(request, limits.load_s))["ok"]
+            try:
+                answer = raise_fault(await self._worker.call(request, limits.load_s))["ok"]
+            except WorkerLost as lost:
+                self._lost = lost if lost.ended == "timeout" else None
+                raise
             self._unloadable = take(ErrorFacts, answer, "error") if "error" in answer else None
         return self._worker
 

@@ -13,6 +13,7 @@ import ctypes
 import errno
 import os
 import platform
+import re
 import select
 import signal
 import struct
@@ -233,7 +234,7 @@ _SET_MODE_FILTER, _NEW_LISTENER = 1, 8
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV and _SEND
 _QUESTION, _ANSWER = struct.Struct("=QII64x"), struct.Struct("=QqiI")  # struct seccomp_notif and seccomp_notif_resp
 _WAIT_S = 0.05
-_CONTINUE = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE, since Linux 5.5
+_CONTINUE, _CONTINUE_SINCE = 1, (5, 5)  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
 
@@ -261,11 +262,14 @@ def restrict(*, own_signals: bool, bind: bool) -> Filter | None:
     if not supported():
         return None
     pid = os.getpid() if own_signals else None
+    version = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
     try:
+        if version < _CONTINUE_SINCE:
+            raise OSError(errno.ENOSYS, "questions, but no way to let a call go on")
         return Filter(
             listener=_install(compile_filter(platform.machine(), pid=pid, bind=bind, ask=True), _NEW_LISTENER)
         )
-    except OSError:  # a kernel before 5.0, or a sandbox around this one that listens already
+    except OSError:  # an older kernel, or a sandbox around this one that listens already
         _install(compile_filter(platform.machine(), pid=pid, bind=bind, ask=False), 0)
         return Filter(listener=None)
 
