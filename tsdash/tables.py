@@ -114,7 +114,9 @@ def changes(before: Record, after: Record) -> pd.DataFrame:
 
     Columns: mode, words, before, after (outcomes, or "absent") and change, one of CHANGES.
     """
-    sides = [{(result.mode, plan.identity(result.case)): result for result in record.results} for record in (before, after)]
+    sides = [
+        {(result.mode, plan.identity(result.case)): result for result in record.results} for record in (before, after)
+    ]
     rows = []
     for key in dict.fromkeys((*sides[0], *sides[1])):
         results = [side.get(key) for side in sides]

@@ -222,8 +222,8 @@ def print_at_once() -> None:
 
     New streams, for the old ones may have been opened on a file, and remember a place in it that a pipe does not have.
     """
-    sys.stdout = open(1, "w", buffering=1, errors="backslashreplace", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    lines = functools.partial(open, mode="w", buffering=1, errors="backslashreplace", closefd=False)
+    sys.stdout, sys.stderr = lines(STANDARD_OUTPUT), lines(STANDARD_ERROR)
 
 
 def limit(memory_mib: int) -> tuple[str, ...]:
