@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
@@ -12,6 +14,7 @@ from tsdash.ui import service
 from tsdash.ui.page import as_markdown, figure, grid, is_dark, section
 
 ANY = "any"
+EXPLORE = Path(__file__).parent / "explore.py"
 COLUMNS = {
     "run": st.column_config.NumberColumn("run", width=50),
     "started": st.column_config.TextColumn("started", width=130),
@@ -83,7 +86,7 @@ def one(run: int, table: pd.DataFrame) -> None:
     store = service.store()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if st.button("Open in Explore", icon=":material/open_in_new:", key="open"):
-            st.switch_page("pages/explore.py", query_params={"run": str(run)})
+            st.switch_page(EXPLORE, query_params={"run": str(run)})
         name = st.text_input("Name", row["name"], key=f"name {run}", width=220)
         note = st.text_input("Note", row["note"], key=f"note {run}", width=340)
         pinned = st.toggle(
@@ -158,7 +161,8 @@ def page() -> None:
     undo()
     if table.empty:
         section("What has run?", findings.history([], {}))
-        st.page_link("pages/explore.py", label="Run something", icon=":material/play_arrow:")
+        if st.button("Run something", icon=":material/play_arrow:", key="start"):
+            st.switch_page(EXPLORE)
         return
     shown = filters(table)
     section("What has run?", findings.history(list(table["model"]), ships))
