@@ -251,6 +251,32 @@ def test_facts_hold_for_float32_that_are_a_few_steps_apart(bits: list[tuple[int,
     assert facts.max_ulp == max(abs(one - other) for one, other, _ in near)
 
 
+@settings(max_examples=60)
+@given(
+    places=st.lists(st.integers(0, 0x7F7FFFFF), min_size=40, max_size=48),
+    wild=st.lists(st.tuples(*[st.one_of(st.sampled_from(ODD_FLOATS), st.floats(width=32))] * 2), max_size=2),
+    chunk=st.sampled_from((16, 20, 2**15)),
+)
+def test_facts_hold_where_a_few_float32_are_far_apart(
+    places: list[int], wild: list[tuple[float, float]], chunk: int
+) -> None:
+    """Among neighbours, a pair of two signs, of two magnitudes or with a NaN is put right by itself."""
+    expected = torch.tensor(places, dtype=torch.int32).view(torch.float32)
+    actual = torch.nextafter(expected, torch.tensor(0.0))
+    for index, (one, other) in enumerate(wild):
+        pair = torch.tensor([one, other], dtype=torch.float64).to(torch.float32)
+        actual[7 * index], expected[7 * index] = pair[0], pair[1]
+    with mock.patch.object(chunks, "CHUNK", chunk):
+        facts = check(actual, expected)
+    numbers = zip(actual.tolist(), expected.tolist(), strict=True)
+    steps = [
+        abs(steps_of(a, torch.float32) - steps_of(e, torch.float32))
+        for a, e in numbers
+        if math.isfinite(a) and math.isfinite(e)
+    ]
+    assert facts.max_ulp == max(steps, default=0)
+
+
 @settings(max_examples=40)
 @given(pair=outputs(FLOATS), other=st.sampled_from(DTYPES), chunk=st.sampled_from((1, 5, 2**15)))
 def test_two_dtypes_are_compared_by_value_and_never_identical(

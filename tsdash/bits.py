@@ -45,14 +45,18 @@ def equal(actual: Integers, expected: Integers, mask: Mask) -> bool:
     return bool(np.equal(actual, expected, out=mask[: len(actual)]).all())
 
 
-def reach(actual: Integers, expected: Integers, out: Integers) -> int:
-    """The largest distance between the bits of float32 arrays, taken as int32 that wrap around; `out` is scratch.
+def reach(steps: Integers) -> int:
+    """The largest of the differences of the bits of float32, taken as int32 that wrap around.
 
-    Below BINADE32 all pairs are of one sign and within a factor of two, and this is their ULP distance: the bits of numbers
-    of two signs are at least 2**31 less the bits of infinity apart, and that is BINADE32.
+    Below BINADE32 all pairs are of one sign and this is their ULP distance: the bits of numbers of two signs are at least
+    2**31 less the bits of infinity apart, and that is BINADE32. But for subnormal numbers they are within a factor of two.
     """
-    np.subtract(actual, expected, out=out)
-    return max(int(out.max()), -int(out.min()))
+    return max(int(steps.max()), -int(steps.min()))
+
+
+def beyond_binade(steps: Integers) -> npt.NDArray[np.intp]:
+    """Where such differences reach BINADE32 on either side."""
+    return np.flatnonzero((steps + np.int32(BINADE32 - 1)).view(np.uint32) > np.uint32(2 * BINADE32 - 2))
 
 
 def max_ulp(actual: Integers, expected: Integers, bad: Mask | None) -> float:

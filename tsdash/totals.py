@@ -20,6 +20,7 @@ Places = npt.NDArray[np.intp]
 WORST = 10  # elements kept
 LOW, DECADES = -12, 16  # the histogram's range: 1e-12 to 1e4
 _TOP = float(decades.edges(LOW, DECADES)[-1])
+_NOWHERE = np.empty(0, np.intp)
 _MANY = 1000  # elements that are not sorted only to keep ten
 _SLACK = 1 - 2.0**-50  # for the rounding of a product that stands in for a quotient
 
@@ -65,6 +66,8 @@ def add_up(actual: torch.Tensor, expected: torch.Tensor, flips: Flips | None) ->
         if one_dtype and expected.dtype == torch.float32 and _add_close(chunk, totals, tally, flips):
             continue
         if one_dtype and bits.equal(*chunk.bits, chunk.scratch.mask):
+            if chunk.elements == expected.numel():
+                return _of_equals(chunk.elements)
             _add_equal(chunk, totals, flips)
             continue
         _add(chunk, totals, tally, flips)
@@ -89,23 +92,37 @@ def _histogram(totals: Totals, counts: list[int], elements: int) -> Histogram:
 
 
 def _add_close(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips | None) -> bool:
-    """Add a chunk of float32 whose pairs are all finite and within a factor of two. Returns False, having done nothing, for others.
+    """Add a chunk of float32 where nearly all pairs are within a factor of two. Returns False, having done nothing, for others.
 
-    Δ is then exact in float32 (Sterbenz), and no |Δ| / |expected| exceeds twice the ULP distance in units of the binade.
+    Δ is then exact in float32 (Sterbenz), and |Δ| / |expected| at most 1 and at most twice the ULP distance in units of the
+    binade; the few pairs farther apart are put right one by one. Subnormal numbers keep the first but not the second.
     """
-    steps = bits.reach(*chunk.bits, out=chunk.scratch.other.view(np.int32)[: chunk.elements])
-    if not 0 < steps < bits.BINADE32:
+    steps = np.subtract(*chunk.bits, out=chunk.scratch.other.view(np.int32)[: chunk.elements])
+    most, wild = bits.reach(steps), _NOWHERE
+    if most >= bits.BINADE32:
+        wild = bits.beyond_binade(steps)
+        if len(wild) > chunk.elements // 16:
+            return False
+        steps[wild] = 0
+        most = bits.reach(steps)
+    elif most == 0:
         return False
     actual, expected = chunk.bits[0].view(np.float32), chunk.bits[1].view(np.float32)
-    np.copyto(chunk.delta, np.subtract(actual, expected, out=chunk.scratch.other.view(np.float32)[: chunk.elements]))
+    np.copyto(chunk.delta, np.subtract(actual, expected, out=steps.view(np.float32)))
     np.copyto(chunk.expected, expected)
+    if len(wild):
+        chunk.delta[wild] = actual[wild].astype(np.float64) - chunk.expected[wild]
     dots = chunk.dots()
     if not math.isfinite(dots[0]):
         return False
     if flips is not None:
         flips.add(actual, expected)
-    totals.max_ulp = max(totals.max_ulp, float(steps))
-    _add_finite(chunk, totals, tally, dots, largest_ratio=2 * steps / bits.BINADE32)
+    totals.max_ulp = max(totals.max_ulp, float(most))
+    if len(wild):
+        totals.max_ulp = max(totals.max_ulp, bits.max_ulp(chunk.bits[0][wild], chunk.bits[1][wild], None))
+        ratios = np.abs(chunk.delta[wild] / chunk.expected[wild])
+        totals.max_rel = max(totals.max_rel, float(ratios.max(where=chunk.expected[wild] != 0, initial=0.0)))
+    _add_finite(chunk, totals, tally, dots, largest_ratio=min(1.0, 2 * most / bits.BINADE32))
     return True
 
 

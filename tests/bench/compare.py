@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +111,10 @@ def contenders() -> dict[str, Callable[[torch.Tensor, torch.Tensor], Any] | None
     }
 
 
-def seconds(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def seconds(calls: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
     """Each call's time in every round."""
-    order, found = list(calls), {name: [] for name in calls}  # type: dict[str, list[float]]
+    order = list(calls)
+    found: dict[str, list[float]] = {name: [] for name in calls}
     for name in order:
         calls[name]()
     for _ in range(rounds):
