@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tsdash import plan
+from tsdash.engine import conduct
 from tsdash.engine.forking import ForkingNursery
 from tsdash.judge import judge
 from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
@@ -123,7 +124,8 @@ def test_an_artefact_that_never_finishes_loading_is_waited_for_once(hostile, mon
         return await fork(self, role, *arguments, **options)
 
     monkeypatch.setattr(ForkingNursery, "fork", recorded)
-    record = hostile("load_hangs", modes=("script",), limits=Limits(load_s=5, memory_mib=1024))
+    monkeypatch.setattr(conduct, "DIAGNOSE_LIMIT_S", 1.0)  # it will load the artefact too
+    record = hostile("load_hangs", modes=("script",), limits=Limits(load_s=4, memory_mib=1024))
     assert [judge(result).outcome for result in record.of("script")] == ["timeout"] * 3
     assert forked.count("clean") == 1
 
