@@ -179,8 +179,9 @@ class Element:
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """Counts of |Δ| in five bins a decade. `low` is the decade exponent of the first edge, 10**low; |Δ| below it is in
-    `below`, at or above the last edge in `above`, Δ = 0 in `zero`, Δ that is NaN or Inf in `nonfinite`."""
+    """Counts of |Δ| in five bins a decade, their edges rounded by up to 0.4 %. `low` is the decade exponent of the first
+    edge, 10**low; |Δ| below it is in `below`, at or above the last edge in `above`, Δ = 0 in `zero`, elements that disagree
+    in NaN or Inf in `nonfinite`."""
 
     low: int
     counts: tuple[int, ...]
@@ -210,22 +211,22 @@ class OutputFacts:
     shape: tuple[int, ...]
     dtype: str
     elements: int
-    identical: bool
-    max_abs: float = 0.0
+    identical: bool  # in dtype and bits, any NaN being like any other; −0.0 is not 0.0
+    max_abs: float = 0.0  # this and the next four over the elements that do not disagree in NaN or Inf
     mean_abs: float = 0.0
     l2: float = 0.0
-    max_rel: float = 0.0
+    max_rel: float = 0.0  # |Δ| / |expected| where expected is not 0
     one_minus_cosine: float = 0.0
     max_ulp: float | None = None  # None: the dtype has no ULP
-    over_plain: int = 0  # elements with |Δ| > 1e-5
+    over_plain: int = 0  # elements with |Δ| > 1e-5 or that disagree in NaN or Inf
     nan_disagree: int = 0
     inf_disagree: int = 0
     argmax_rows: int | None = None  # rows along the last axis; None: not a table of scores
-    argmax_flips: int | None = None
+    argmax_flips: int | None = None  # rows whose first largest element is another one, ties among them
     argmax_ties: int = 0  # flips whose two candidates are equal to within noise on eager's side
     flip_gap: float = 0.0  # the largest difference, on eager's side, between the two candidates of a flip
     flipped_rows: tuple[int, ...] = ()  # the first few, flat row numbers
-    worst: tuple[Element, ...] = ()
+    worst: tuple[Element, ...] = ()  # NaN, then Inf that disagree, then the largest |Δ|; moduli of complex numbers
     histogram: Histogram | None = None
     oracle: Oracle | None = None
 
