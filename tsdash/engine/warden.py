@@ -22,15 +22,16 @@ KEPT_MIB = 2048  # of inputs and outputs that a run keeps beside what its model 
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
-    """What a worker and all that it started may hold, and the folders in which it writes."""
+    """What a worker and all that it started may hold, its own folder and those for its results."""
 
     memory_mib: int
-    folders: tuple[str, ...]
+    folder: str
+    results: tuple[str, ...]
 
 
 def describe(allowance: Allowance) -> str:
     """The allowance in words."""
-    return f"watched: at most {MOST_PROCESSES} processes and {MOST_THREADS} threads; {_mib(allowance):,} MiB in files or shared"
+    return f"watched: at most {MOST_PROCESSES} processes and {MOST_THREADS} threads; {allowance.memory_mib:,} MiB in files of its own; {_mib(allowance):,} MiB in results or shared"
 
 
 def excess(pid: int, orphans: Iterable[int], allowance: Allowance) -> str | None:
@@ -87,19 +88,22 @@ def _mib(allowance: Allowance) -> int:
 
 
 def _excess_of_files(processes: list[int], allowance: Allowance) -> str | None:
-    count = size = 0
+    own, results = itertools.chain(_below((allowance.folder,)), *map(_unlinked, processes)), _below(allowance.results)
+    count = 0
     try:
-        for found in itertools.chain(_below(allowance.folders), *map(_unlinked, processes)):
-            count += 1
-            size += found.st_blocks * 512
-            if count > MOST_FILES:
-                return f"it had more than {MOST_FILES:,} files"
+        for found, most_mib in ((own, allowance.memory_mib), (results, _mib(allowance))):
+            size = 0
+            for entry in found:
+                count += 1
+                size += entry.st_blocks * 512
+                if count > MOST_FILES:
+                    return f"it had more than {MOST_FILES:,} files"
+            if size > most_mib * 2**20:
+                return f"it held {size // 2**20:,} MiB in files, and {most_mib:,} MiB is the limit"
     except (
         OSError
     ) as error:  # folders that it may not read, or nested deeper than a path can say: nothing else would hide them
         return f"its files could not be counted: {error.strerror}"
-    if size > _mib(allowance) * 2**20:
-        return f"it held {size // 2**20:,} MiB in files, and {_mib(allowance):,} MiB is the limit"
     return None
 
 
@@ -107,15 +111,13 @@ def _below(folders: tuple[str, ...]) -> Iterator[os.stat_result]:
     """Every file and folder below `folders`, without following links; what disappears meanwhile is passed over."""
     left = list(folders)
     while left:
-        try:
-            with os.scandir(left.pop()) as entries:
-                for entry in entries:
+        with contextlib.suppress(FileNotFoundError), os.scandir(left.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
                     found = entry.stat(follow_symlinks=False)
-                    yield found
                     if stat.S_ISDIR(found.st_mode):
                         left.append(entry.path)
-        except FileNotFoundError:
-            continue
+                    yield found
 
 
 def _unlinked(pid: int) -> Iterator[os.stat_result]:

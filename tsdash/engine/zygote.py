@@ -103,7 +103,7 @@ def _answer(control: socket.socket, workers: dict[int, _Watched]) -> bool:
     request = json.loads(raw)
     if "fork" in request:
         bounds = confinement.Bounds(**request["bounds"])
-        allowance = warden.Allowance(memory_mib=bounds.memory_mib, folders=(bounds.folder, *bounds.writes))
+        allowance = warden.Allowance(memory_mib=bounds.memory_mib, folder=bounds.folder, results=bounds.writes)
         report: dict[str, object]
         asks, asks_end = (end.detach() for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
         try:
