@@ -194,10 +194,7 @@ def place(suspect: Suspect, cause: str, lab: Laboratory) -> tuple[str | None, in
 def _written(suspect: Suspect, lab: Laboratory) -> Site | None:
     """Where the attribute or global that a suspect reads is changed while forward runs; the suspect itself where it guards
     that change."""
-    run = {
-        (event.site.path, event.site.line)
-        for event in (lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]).events
-    }
+    run = {(event.site.path, event.site.line) for event in lab.base_log.events}
     parts = [node for part in (suspect, *suspect.parts) for node in ast.walk(part.site.node)]
     names = dict.fromkeys(
         node.attr if isinstance(node, ast.Attribute) else node.id

@@ -164,11 +164,13 @@ class Laboratory:
         forced: Mapping[int, Forced] | None = None,
         digests: frozenset[int] = frozenset(),
         model: torch.nn.Module | None = None,
+        reseed: bool = False,
     ) -> tuple[Log, Result]:
-        """Eager at the case, recorded, with the values of some sites forced."""
+        """Eager at the case, recorded, with the values of some sites forced. `reseed`: torch draws in the last call what it
+        drew in the first one."""
         observer = self._recorder(forced=forced, digests=digests)
         model = model or self.model(case)
-        return observer.log, self._run(model, case, observer)
+        return observer.log, self._run(model, case, observer, reseed)
 
     @cached_property
     def trace_log(self) -> Log:
@@ -182,6 +184,11 @@ class Laboratory:
                 trace(model, args, kwargs)  # what cannot be traced to the end is recorded up to there
         return observer.log
 
+    @property
+    def base_log(self) -> Log:
+        """What was recorded while exporting, where that can be watched, else in eager at the base."""
+        return self.trace_log if self.tracing else self.recorded(self.base)[0]
+
     def _recorder(self, **options: Any) -> Recorder:
         now = time.process_time()
         return Recorder(
@@ -192,24 +199,26 @@ class Laboratory:
             **options,
         )
 
-    def _run(self, model: Any, case: spec.Case, observer: Recorder | None = None) -> Result:
+    def _run(self, model: Any, case: spec.Case, observer: Recorder | None = None, reseed: bool = False) -> Result:
         try:
             args, kwargs = self.inputs(case)
             if observer is None:
                 return Result(value=calling.run(model, args, kwargs, case)[0])
-            return Result(value=self._observed(model, args, kwargs, case, observer))
+            return Result(value=self._observed(model, args, kwargs, case, observer, reseed))
         except Exception as error:
             return Result(error=error)
         except (SystemExit, KeyboardInterrupt, recorder.Stopped) as error:  # the model's doing too
             return Result(error=error)
 
-    def _observed(self, model: Any, args: Any, kwargs: Any, case: spec.Case, observer: Recorder) -> Any:
+    def _observed(self, model: Any, args: Any, kwargs: Any, case: spec.Case, observer: Recorder, reseed: bool) -> Any:
         with quiet(), torch.set_grad_enabled(case.grad):
             seed_all(case.seed)
             for _ in range(case.call - 1):
                 call_args, call_kwargs = inputs.nest(calling.copy_tensor, (args, kwargs))
                 model(*call_args, **call_kwargs)
             call_args, call_kwargs = inputs.nest(calling.copy_tensor, (args, kwargs))
+            if reseed:
+                torch.default_generator.manual_seed(case.seed)
             with recorder.reporting(self.functions, self.instrumentation, observer):
                 return model(*call_args, **call_kwargs)
 
@@ -219,11 +228,19 @@ class Laboratory:
     def code_run(self) -> dict[str, frozenset[int]]:
         """The Python code that runs in eager at the base: files, in the order of first use, and the first lines of functions."""
         found: dict[str, set[int]] = {str(self.loaded.path): set()}
+        importing: list[
+            FrameType
+        ] = []  # torch imports parts of itself when they are first needed: not the model's doing
 
         def note(frame: FrameType, event: str, arg: object) -> None:
-            if event == "call":
+            if event == "call" and frame.f_code.co_name == "<module>":
+                importing.append(frame)
+            elif event == "return" and importing and importing[-1] is frame:
+                importing.pop()
+            elif event == "call" and not importing:
                 found.setdefault(frame.f_code.co_filename, set()).add(frame.f_code.co_firstlineno)
 
+        self.eager(self.base)  # so that what is imported or set up once is done
         model = self.model()
         sys.setprofile(note)
         try:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 import torch
@@ -90,6 +90,7 @@ class Recorder:
         self._digests = digests
         self._counts: dict[int, int] = {}
         self._open: list[int] = []
+        self._noting = False
         self._deadline = deadline
         self._stop_at = stop_at
         self._reached = 0
@@ -199,8 +200,9 @@ class Recorder:
         return function
 
     def _next(self, number: int) -> int:
-        """The occurrence of a site; -1 while the trace has not begun: torch evaluates properties before it."""
-        if self._graph is not None and not torch._C._is_tracing():
+        """The occurrence of a site; -1 for what is not the model's run: what looking at a value calls, and the properties that
+        torch evaluates before it traces."""
+        if self._noting or (self._graph is not None and not torch._C._is_tracing()):
             return -1
         occurrence = self._counts.get(number, 0)
         self._counts[number] = occurrence + 1
@@ -216,19 +218,23 @@ class Recorder:
         if len(log.events) >= MAX_EVENTS or (self._deadline is not None and time.process_time() > self._deadline):
             log.full = True
             return None
-        site = self._sites[number]
+        self._noting = True
+        try:
+            event = self._event(self._sites[number], occurrence, value)
+        finally:
+            self._noting = False
+        log.events.append(event)
+        log.at[number, occurrence] = event
+        return event
+
+    def _event(self, site: Site, occurrence: int, value: Any) -> Event:
         seen = self._look(site, value)
-        event = Event(site=site, occurrence=occurrence, seen=seen, order=len(log.events), within=tuple(self._open))
-        if (
-            site.kind in (VALUE, CHOICE, TEST, ITERATION)
-            and is_python(seen)
-            and (seen.kind != TENSOR or seen.key is not None)
-        ):
+        event = Event(site=site, occurrence=occurrence, seen=seen, order=len(self.log.events), within=tuple(self._open))
+        readable = seen.kind != TENSOR or seen.key is not None
+        if site.kind in (VALUE, CHOICE, TEST, ITERATION) and is_python(seen) and readable:
             event.value = paused(lambda: keep(value))
         if not site.own:
             event.caller = _caller(self._own_paths)
-        log.events.append(event)
-        log.at[number, occurrence] = event
         return event
 
     def _look(self, site: Site, value: Any) -> Seen:
@@ -239,11 +245,11 @@ class Recorder:
 
 
 def _caller(own_paths: frozenset[str]) -> tuple[str, int] | None:
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_filename in own_paths:
             return frame.f_code.co_filename, frame.f_lineno
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 

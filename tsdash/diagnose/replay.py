@@ -56,10 +56,12 @@ def _replay_axis(lab: Laboratory, axis: str, failures: Sequence[spec.CaseResult]
         suspects, actual = _suspects(lab, failure.case)
         if actual is None:
             continue
+        drawn = _drawn(lab, failure.case, suspects) if axis == "call" else frozenset()
         proved = _explain(lab, failure.case, suspects, actual)
         if proved:
             proved = [_decision_around(suspect, suspects) for suspect in proved]
-            yield from (_finding(lab, suspect, axis, failure.case, proved) for suspect in proved)
+            for suspect in proved:
+                yield _finding(lab, suspect, "seed" if suspect.site.number in drawn else axis, failure.case, proved)
             return
         if not differing:
             leading = [suspect for suspect in suspects if suspect.decides] or suspects
@@ -79,8 +81,14 @@ def _suspects(lab: Laboratory, case: spec.Case) -> tuple[list[Suspect], Result |
     if not same_answer(observed, expected):
         lab.notes.append("recording changed what eager returns, so its log was not used")
         return [], None
-    base = lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]
-    return compare(base, log, lab.instrumentation), actual
+    return compare(lab.base_log, log, lab.instrumentation), actual
+
+
+def _drawn(lab: Laboratory, case: spec.Case, suspects: list[Suspect]) -> frozenset[int]:
+    """Sites that differ from call to call only because torch draws other random numbers, not because the model remembers."""
+    log, _ = lab.observe(case, digests=frozenset(suspect.site.number for suspect in suspects), reseed=True)
+    still = {suspect.site.number for suspect in compare(lab.base_log, log, lab.instrumentation)}
+    return frozenset(suspect.site.number for suspect in suspects) - still
 
 
 def _can_be_forced(lab: Laboratory, suspect: Suspect, actual: Result) -> bool:
@@ -141,7 +149,7 @@ def _fewest(suspects: list[Suspect], appears: object) -> list[Suspect]:
 
 def _values(lab: Laboratory, site: Site) -> dict[int, object]:
     """What the site gave while exporting, by occurrence, where that is nothing of the graph."""
-    base = lab.trace_log if lab.tracing else lab.recorded(lab.base)[0]
+    base = lab.base_log
     return {
         event.occurrence: event.value for event in base.of(site.number) if is_python(event.seen) and _forceable(event)
     }
@@ -158,14 +166,14 @@ def _forceable(event: Event) -> bool:
 def _finding(
     lab: Laboratory, suspect: Suspect, axis: str, case: spec.Case, proved: list[Suspect], *, refuted: bool = False
 ) -> Finding:
-    cause = classify.cause_of(suspect, axis, lab.trace_log if lab.tracing else lab.recorded(lab.base)[0])
+    cause = classify.cause_of(suspect, axis, lab.base_log)
     file, line = classify.place(suspect, cause, lab)
     sentences = [phrases.difference(suspect, case, lab.base)]
     if proved:
         sentences.append(phrases.proof(suspect, proved, lab.subject.mode))
     return Finding(
         cause=cause,
-        strength=Strength.PROVED if proved else Strength.DIFFERENCE if refuted else Strength.GRAPH,
+        strength=Strength.PROVED if proved else Strength.DIFFERENCE if refuted and cause != "rng" else Strength.GRAPH,
         axis=axis,
         file=file,
         line=line,

@@ -6,7 +6,6 @@ value is always a constant: it was read once, and whatever follows from it stays
 
 from __future__ import annotations
 
-import copy
 import enum
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -116,17 +115,17 @@ def is_python(seen: Seen) -> bool:
 
 
 def keep(value: Any) -> Any:
-    """A copy of `value` that later writes do not reach, to force it back with."""
-    if type(value) in _PLAIN:
-        return value
+    """`value` as it is now, to force it back with: copies of what a later write could reach.
+
+    Only what Python, torch and numpy themselves define is copied: copying a class of the user's would run its code.
+    """
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
-    if type(value) in (tuple, list):
+    if type(value) in (tuple, list, set, frozenset):
         return type(value)(map(keep, value))
-    try:
-        return copy.deepcopy(value)
-    except Exception:  # whatever the user's class raises
-        return value
+    if type(value) is dict:
+        return {key: keep(item) for key, item in value.items()}
+    return value.copy() if type(value) is np.ndarray else value
 
 
 def contents(tensor: torch.Tensor) -> str | None:

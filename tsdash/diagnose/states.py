@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from tsdash import plan, spec
@@ -16,12 +15,12 @@ from tsdash.diagnose import classify
 from tsdash.diagnose.answers import Result, same_answer
 from tsdash.diagnose.evidence import evidence, values_groups
 from tsdash.diagnose.laboratory import Laboratory
-from tsdash.diagnose.seen import Seen, contents, keep, look
+from tsdash.diagnose.seen import Seen, contents, look
 from tsdash.diagnose.sites import Site
+from tsdash.diagnose.statics import GENERATORS, copied
 from tsdash.diagnose.subject import Finding, Strength
 
 _MACHINERY = frozenset(vars(torch.nn.Module())) - {"training"}
-_GENERATORS = (random.Random, np.random.Generator, np.random.RandomState, torch.Generator)  # drawing is another cause
 MAX_TRIED = 8  # changed attributes that are put back one by one
 
 Place = tuple[str, str]  # path of the module and name of its attribute; a global has the path "globals"
@@ -97,7 +96,7 @@ def _frozen(lab: Laboratory, axis: str, case: spec.Case) -> Iterator[Finding]:
     attributes = [
         place
         for place in changed
-        if ".".join(filter(None, place)) not in carried and not isinstance(kept[place], _GENERATORS)
+        if ".".join(filter(None, place)) not in carried and not isinstance(kept[place], GENERATORS)
     ]
     tries: list[tuple[list[Place], list[str]]] = [([place], []) for place in attributes[:MAX_TRIED]] + [
         ([], [name]) for name in names[:MAX_TRIED]
@@ -105,7 +104,7 @@ def _frozen(lab: Laboratory, axis: str, case: spec.Case) -> Iterator[Finding]:
     tries.append((attributes, names))
     for places, globals_ in tries:
         if (places or globals_) and lab.in_time() and same_answer(_put_back(lab, case, places, globals_, kept), actual):
-            yield _state(lab, axis, case, places, globals_, before)
+            yield _state(lab, axis, case, [name for _, name in places] + globals_, _inner(model, places, kept))
             return
 
 
@@ -118,7 +117,7 @@ def _put_back(
         lab.run(model, replace(case, call=case.call - 1))
     modules = dict(model.named_modules())
     for path, name in places:
-        value = keep(kept[path, name])
+        value = copied(kept[path, name])
         if name in modules[path]._buffers:
             modules[path]._buffers[name] = value
         else:
@@ -127,12 +126,20 @@ def _put_back(
     return lab.run(model, replace(case, call=1), seed=False)
 
 
-def _state(
-    lab: Laboratory, axis: str, case: spec.Case, places: list[Place], names: list[str], before: Mapping[Place, Seen]
-) -> Finding:
-    changed = [name for _, name in places] + names
-    site = next((site for name in changed if (site := writer(lab, case, name)) is not None), None)
+def _inner(model: torch.nn.Module, places: list[Place], kept: Mapping[Place, Any]) -> list[str]:
+    """Names of the attributes that changed inside the objects at `places`: `t` of the scheduler that a model holds."""
+    modules = dict(model.named_modules())
+    names = []
+    for path, name in places:
+        now, before = (getattr(item, "__dict__", {}) for item in (vars(modules[path]).get(name), kept[path, name]))
+        names += [inner for inner, value in now.items() if inner not in before or _look(value) != _look(before[inner])]
+    return names
+
+
+def _state(lab: Laboratory, axis: str, case: spec.Case, changed: list[str], inner: list[str]) -> Finding:
+    site = next((site for name in (*inner, *changed) if (site := writer(lab, case, name)) is not None), None)
     what = ", ".join(f"`{name}`" for name in changed[:3])
+    where = plan.describe(case, lab.base)
     return Finding(
         cause="python_state",
         strength=Strength.PROVED,
@@ -142,7 +149,7 @@ def _state(
         message=f"Every call of eager changes {what}; the export keeps what it was while exporting.",
         evidence=(
             f"{what} is not the same after a call as before it.",
-            f"Proved: with {what} put back before the call, eager returns at {plan.describe(case, lab.base)} exactly what {lab.subject.mode} returns.",
+            f"Proved: with {what} put back before the call, eager returns at {where} what {lab.subject.mode} returns.",
         ),
     )
 
@@ -153,7 +160,7 @@ def writer(lab: Laboratory, case: spec.Case, name: str) -> Site | None:
     run = {event.site.number for event in log.events}
     lines = {(event.site.path, event.site.line) for event in log.events}
     sites = [site for path in lab.own_paths for site in lab.instrumentation.written(path, name)]
-    executed = [site for site in sites if site.number in run or (site.path, site.line) in lines] or sites
+    executed = [site for site in sites if site.number in run or (site.path, site.line) in lines]
     if not executed:
         return None
     site = executed[0]
@@ -213,7 +220,7 @@ def _snapshot(model: torch.nn.Module) -> dict[Place, Seen]:
 
 
 def _kept(model: torch.nn.Module) -> dict[Place, Any]:
-    return {place: keep(value) for place, value in _held(model)}
+    return {place: copied(value) for place, value in _held(model)}
 
 
 def _held(model: torch.nn.Module) -> Iterator[tuple[Place, Any]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import random
 from collections import deque
-from collections.abc import Iterator
-from types import ModuleType
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import torch
 
 from tsdash import inputs
 
+GENERATORS = (random.Random, np.random.Generator, np.random.RandomState, torch.Generator)
 _RESTORED = (
     bool,
     int,
@@ -28,50 +31,67 @@ _RESTORED = (
     deque,
     torch.Tensor,
     np.ndarray,
-    random.Random,
-    np.random.Generator,
+    *GENERATORS,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """A value that outlives a call, where to read and to write it, and what it was."""
+
+    name: str
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+    value: Any
 
 
 class PythonState:
     """The Python values that the user's modules and classes hold, so that one run's changes do not reach the next."""
 
     def __init__(self, modules: list[ModuleType]) -> None:
-        self._kept: list[tuple[dict[str, Any] | type, dict[str, Any]]] = []
+        self._kept: list[_Kept] = []
         for module in modules:
-            self._keep(vars(module))
+            self._kept += _of_scope(vars(module), vars(module).__setitem__)
             for value in list(vars(module).values()):
                 if isinstance(value, type) and value.__module__ == module.__name__:
-                    self._keep(value)
+                    self._kept += _of_scope(vars(value), partial(setattr, value))
 
-    def _keep(self, holder: dict[str, Any] | type) -> None:
-        scope = holder if isinstance(holder, dict) else vars(holder)
-        kept = {
-            name: _copied(value)
-            for name, value in scope.items()
-            if isinstance(value, _RESTORED) and not name.startswith("__")
-        }
-        if kept:
-            self._kept.append((holder, kept))
-
-    def restore(self, only: set[str] | None = None) -> None:
-        for holder, kept in self._kept:
-            for name, value in kept.items():
-                if only is not None and name not in only:
-                    continue
-                if isinstance(holder, dict):
-                    holder[name] = _put_back(holder.get(name), value)
-                else:
-                    setattr(holder, name, _put_back(vars(holder).get(name), value))
+    def restore(self, only: Collection[str] | None = None) -> None:
+        """Put everything back, or the values of these names."""
+        for kept in self._kept:
+            if only is None or kept.name in only:
+                kept.write(_put_back(kept.read(), kept.value))
 
     def changed(self) -> Iterator[str]:
-        """Names of module globals and class attributes that are not what they were."""
-        for holder, kept in self._kept:
-            scope = holder if isinstance(holder, dict) else vars(holder)
-            yield from (name for name, value in kept.items() if not _alike(scope.get(name), value))
+        """Names of globals, class attributes and default arguments that are not what they were. Generators, which are another
+        matter, are left out."""
+        for kept in self._kept:
+            if not isinstance(kept.value, GENERATORS) and not _alike(kept.read(), kept.value):
+                yield kept.name
 
 
-def _copied(value: Any) -> Any:
+def _of_scope(scope: Mapping[str, Any], write: Callable[[str, Any], object]) -> Iterator[_Kept]:
+    for name, value in list(scope.items()):
+        if isinstance(value, _RESTORED) and not name.startswith("__"):
+            yield _Kept(name=name, read=partial(scope.get, name), write=partial(write, name), value=copied(value))
+        elif isinstance(value, FunctionType):
+            yield from _of_defaults(value)
+
+
+def _of_defaults(function: FunctionType) -> Iterator[_Kept]:
+    """Default arguments that a function may change: `def forward(self, x, seen=[])`. They are put back in place."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    for name, value in zip(reversed(names), reversed(function.__defaults__ or ()), strict=False):
+        if isinstance(value, (list, dict, set, deque)):
+            yield _Kept(name=name, read=partial(_itself, value), write=_itself, value=copied(value))
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def copied(value: Any) -> Any:
+    """A deep copy where there can be one, else the value itself."""
     try:
         return copy.deepcopy(value)
     except Exception:  # whatever a user's subclass raises
@@ -84,18 +104,20 @@ def _put_back(present: Any, kept: Any) -> Any:
         return present
     if type(present) is type(kept) and isinstance(present, (list, deque)):
         present.clear()
-        present.extend(_copied(kept))
+        present.extend(copied(kept))
         return present
     if type(present) is type(kept) and isinstance(present, (dict, set)):
         present.clear()
-        present.update(_copied(kept))
+        present.update(copied(kept))
         return present
-    return _copied(kept)
+    return copied(kept)
 
 
 def _alike(one: Any, other: Any) -> bool:
     if isinstance(one, random.Random) and isinstance(other, random.Random):
         return one.getstate() == other.getstate()
+    if isinstance(one, np.random.Generator) and isinstance(other, np.random.Generator):
+        return bool(one.bit_generator.state == other.bit_generator.state)
     try:
         return one is other or (type(one) is type(other) and inputs.same(one, other))
     except Exception:  # an __eq__ of the user's
