@@ -11,6 +11,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tsdash import plan
@@ -300,6 +301,26 @@ def test_strict_refuses_to_start_where_bubblewrap_fails(tmp_path, monkeypatch):
         Engine(Store(tmp_path / "home"))
 
 
+@pytest.mark.parametrize("level", confinement.LEVELS)
+def test_a_server_that_is_killed_takes_along_all_that_a_model_has_started(level, tmp_path):
+    """Workers, their children, their daemons; also what ignores every signal it can."""
+    environment = {**os.environ, "TSDASH_ISOLATION": level, "PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER, str(tmp_path), _STARTS_AND_HANGS],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with server:
+        told = server.stdout.readline().strip()
+        if told != "hangs":
+            pytest.skip(told)
+        started = psutil.Process(server.pid).children(recursive=True)
+        server.kill()
+        _, alive = psutil.wait_procs(started, timeout=20)
+    assert alive == []
+
+
 def _source(text):
     return ModelSource(name="model.py", kind="file", filename="model.py", text=text)
 
@@ -311,6 +332,49 @@ def _run(engine, source):
     return engine.store.load(run)
 
 
+_SERVER = """
+import glob, os, sys, time
+from pathlib import Path
+from tsdash import plan
+from tsdash.engine.core import Engine
+from tsdash.errors import OptionError
+from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
+from tsdash.store import Store
+try:
+    engine = Engine(Store(Path(sys.argv[1])))
+except OptionError as error:
+    print(str(error).replace("\\n", " "), flush=True)
+    raise SystemExit
+source = ModelSource(name="m.py", kind="file", filename="m.py", text=sys.argv[2])
+cases = plan.cases(Sweep(dims={"n": (2, 3)}), {"n": 2})
+spec = RunSpec(model=source, modes=("trace",), cases=cases, limits=Limits(case_s=600))
+run = engine.store.create(spec, {}, {}, engine.owner)
+engine.submit(run, spec)
+while not glob.glob(f"/dev/shm/tsdash-{os.getpid()}-*/**/hangs", recursive=True):
+    time.sleep(0.05)
+print("hangs", flush=True)
+time.sleep(600)
+"""
+_STARTS_AND_HANGS = """
+import os, signal, subprocess, torch
+class M(torch.nn.Module):
+    def forward(self, x):
+        if x.shape[0] == 3 and not torch.jit.is_tracing():
+            for number in range(1, signal.NSIG):
+                try:
+                    signal.signal(number, signal.SIG_IGN)
+                except OSError:
+                    pass
+            subprocess.Popen(["sleep", "600"], start_new_session=True)
+            open("hangs", "w").close()
+            while True:
+                pass
+        return x + 1
+def make_model():
+    return M()
+def make_inputs(n=2):
+    return (torch.ones(n),)
+"""
 _MODEL = """
 import torch
 def make_model():

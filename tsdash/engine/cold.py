@@ -30,6 +30,7 @@ class ColdNursery:
     def __init__(self) -> None:
         self.root = folders.root()
         self.confinement: tuple[str, ...] = ()
+        self._operator = confinement.operator()
         self._alive: dict[int, asyncio.Task[None]] = {}
         folders.remove_abandoned(self.root)
 
@@ -52,7 +53,7 @@ class ColdNursery:
     ) -> Worker:
         """A new worker in `folder`, which is emptied. Raises WorkerLost."""
         await asyncio.to_thread(folders.fresh, folder)
-        bounds = confinement.bounds(role, folder, memory_mib, reads=reads, writes=writes, searches=searches)
+        bounds = self._operator.bounds(role, folder, memory_mib, reads=reads, writes=writes, searches=searches)
         worker = Worker(kill=_end, output_kib=output_kib)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tsdash.engine.coldstart", role, json.dumps(asdict(bounds))),
@@ -60,7 +61,7 @@ class ColdNursery:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=MAX_MESSAGE,
-            env={**confinement.environment(), "OMP_NUM_THREADS": "1"},
+            env={**self._operator.environment(), "OMP_NUM_THREADS": "1"},
             cwd=folder,
             start_new_session=os.name == "posix",
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import signal
 import sys
 from typing import BinaryIO, Literal
 
@@ -32,7 +33,7 @@ class Pipes:
 
 def main() -> None:
     role, bounds = sys.argv[1], confinement.Bounds(**json.loads(sys.argv[2]))
-    confinement.die_with_parent()
+    confinement.die_with_parent(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
     parent = Pipes(
         os.fdopen(os.dup(confinement.STANDARD_INPUT), "rb"), os.fdopen(os.dup(confinement.STANDARD_OUTPUT), "wb")
     )

@@ -111,47 +111,54 @@ def isolation() -> str:
     return chosen
 
 
-def environment() -> dict[str, str]:
-    """What a process without secrets starts with: names on the list, and where tsdash and the operator's own modules are."""
-    kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-    return {**kept, "PYTHONPATH": os.pathsep.join((str(Path(__file__).resolve().parents[2]), *_paths("PYTHONPATH")))}
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """What whoever started the server lets models read: TSDASH_READABLE, and the additions to Python's search path."""
+
+    readable: tuple[str, ...]
+    searches: tuple[str, ...]
+
+    def environment(self) -> dict[str, str]:
+        """What a process without secrets starts with: names on the list, and where tsdash and the operator's modules are."""
+        kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        return {**kept, "PYTHONPATH": os.pathsep.join((str(Path(__file__).resolve().parents[2]), *self.searches))}
+
+    def bounds(
+        self,
+        role: str,
+        folder: Path,
+        memory_mib: int,
+        *,
+        reads: Sequence[Path] = (),
+        writes: Sequence[Path] = (),
+        searches: Sequence[str] = (),
+        strict: bool = False,
+    ) -> Bounds:
+        """The bounds of a worker in a role: only an author, who runs the user's code, gets what the operator lets models read."""
+        author = role == "author"
+        return Bounds(
+            folder=str(folder),
+            memory_mib=memory_mib,
+            reads=(*map(str, reads), *(self.readable if author else ())),
+            writes=tuple(map(str, writes)),
+            searches=(*searches, *(self.searches if author else ())),
+            strict=strict,
+        )
 
 
-def operator_paths() -> list[str]:
-    """What the operator lets models read: TSDASH_READABLE, and the additions to Python's search path."""
-    return [*_paths("TSDASH_READABLE"), *_paths("PYTHONPATH")]
+def operator() -> Operator:
+    """The operator's wishes, from the environment of the server."""
+    return Operator(readable=_paths("TSDASH_READABLE"), searches=_paths("PYTHONPATH"))
 
 
-def _paths(variable: str) -> list[str]:
-    return [os.path.abspath(path) for path in os.environ.get(variable, "").split(os.pathsep) if path]
+def _paths(variable: str) -> tuple[str, ...]:
+    return tuple(os.path.abspath(path) for path in os.environ.get(variable, "").split(os.pathsep) if path)
 
 
-def bounds(
-    role: str,
-    folder: Path,
-    memory_mib: int,
-    *,
-    reads: Sequence[Path] = (),
-    writes: Sequence[Path] = (),
-    searches: Sequence[str] = (),
-    strict: bool = False,
-) -> Bounds:
-    """The bounds of a worker in a role: only an author, who runs the user's code, gets what the operator lets models read."""
-    author = role == "author"
-    return Bounds(
-        folder=str(folder),
-        memory_mib=memory_mib,
-        reads=(*map(str, reads), *(_paths("TSDASH_READABLE") if author else ())),
-        writes=tuple(map(str, writes)),
-        searches=(*searches, *(_paths("PYTHONPATH") if author else ())),
-        strict=strict,
-    )
-
-
-def die_with_parent() -> None:
-    """Ask the kernel for SIGKILL when the thread that started this process ends (Linux; elsewhere a closed socket tells)."""
+def die_with_parent(by: int = signal.SIGTERM) -> None:
+    """Ask the kernel for a signal when the thread that started this process ends (Linux; elsewhere a closed pipe tells)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by, 0, 0, 0)
 
 
 def confine(bounds: Bounds, *, channel: int, output: int, asks: int) -> tuple[str, ...]:
@@ -161,7 +168,7 @@ def confine(bounds: Bounds, *, channel: int, output: int, asks: int) -> tuple[st
     `asks` is sent the descriptor at which the process will ask for others (see seccomp), if it may have any.
     """
     os.setsid()
-    die_with_parent()
+    die_with_parent(signal.SIGKILL)
     asks = _keep_descriptors(channel, output, asks)
     use_folder(bounds.folder)
     print_at_once()

@@ -33,6 +33,7 @@ class ForkingNursery:
         self._workers: dict[int, Worker] = {}
         self._ready: asyncio.Future[None] | None = None
         self.confinement: tuple[str, ...] = ()  # what was applied to the latest worker
+        self._operator = confinement.operator()
         self._outputs: dict[Worker, _Drain] = {}
         self._sandbox: tuple[Path, int] | None = None
         self.root = folders.root()  # of the folders of all runs
@@ -51,7 +52,7 @@ class ForkingNursery:
             self._process = subprocess.Popen(
                 self._command([sys.executable, "-m", "tsdash.engine.zygote", str(theirs.fileno())]),
                 pass_fds=[theirs.fileno()],
-                env={**confinement.environment(), "OMP_NUM_THREADS": "1"},
+                env={**self._operator.environment(), "OMP_NUM_THREADS": "1"},
                 cwd=os.sep,  # -m puts the current folder on the search path
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -65,7 +66,9 @@ class ForkingNursery:
     def _command(self, program: list[str]) -> list[str]:
         if self._sandbox is None:
             return program
-        return bubblewrap.command(program, reads=(*confinement.operator_paths(), os.getcwd()), root=self.root)
+        return bubblewrap.command(
+            program, reads=(*self._operator.readable, *self._operator.searches, os.getcwd()), root=self.root
+        )
 
     async def preload(self, modules: tuple[str, ...]) -> None:
         """Have the zygote import what the coming workers need, once for all of them."""
@@ -86,7 +89,7 @@ class ForkingNursery:
         """A new worker in `folder`, which is emptied; what it may read, write and import beside it see `confinement.Bounds`."""
         await self.start()
         await asyncio.to_thread(folders.fresh, folder)
-        bounds = confinement.bounds(
+        bounds = self._operator.bounds(
             role, folder, memory_mib, reads=reads, writes=writes, searches=searches, strict=self._sandbox is not None
         )
         channel, channel_end = socket.socketpair()
@@ -168,6 +171,9 @@ class ForkingNursery:
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(lost)
             self._ready.exception()  # seen: a future that nobody awaits any more must not complain
+        for pid in self._workers if self._sandbox is None else ():  # a zygote that was killed could not do it
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
         for worker in (*self._waiting.values(), *self._workers.values()):
             self._ended(worker, -signal.SIGKILL)
         self._control, self._ready, self._waiting, self._workers = None, None, {}, {}

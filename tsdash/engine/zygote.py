@@ -22,7 +22,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from tsdash.engine import confinement, seccomp, warden
 
@@ -51,8 +51,9 @@ def main() -> None:
     signal.set_wakeup_fd(wake_end)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    control.send(json.dumps({"ready": os.getpid()}).encode())
     workers: dict[int, _Watched] = {}
+    signal.signal(signal.SIGTERM, lambda *_: _leave(workers))  # the engine's thread has ended, though not its process
+    control.send(json.dumps({"ready": os.getpid()}).encode())
     watched_at = time.monotonic()
     while True:
         asking = {watched.asks: pid for pid, watched in workers.items() if watched.asks >= 0}
@@ -68,9 +69,7 @@ def main() -> None:
             _watch(workers)
             watched_at = time.monotonic()
         if control.fileno() in readable and not _answer(control, workers):
-            for pid in workers:
-                _kill(pid)
-            os._exit(0)
+            _leave(workers)
 
 
 def _warm_up() -> None:
@@ -127,6 +126,13 @@ def _answer(control: socket.socket, workers: dict[int, _Watched]) -> bool:
             importlib.import_module(name)
         gc.freeze()
     return True
+
+
+def _leave(workers: dict[int, _Watched]) -> NoReturn:
+    """End every worker with all that it started: no kernel does that when this process ends, save for the workers themselves."""
+    for pid in (*workers, *_orphans(workers)):
+        _kill(pid)
+    os._exit(0)
 
 
 def _kill(pid: int) -> None:
@@ -213,7 +219,8 @@ def _become_worker(
     """In the forked child: confine itself, say so, then serve until the channel closes. Never returns."""
     try:
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         applied = confinement.confine(bounds, channel=channel, output=output, asks=asks)
         from tsdash import worker
 
