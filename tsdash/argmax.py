@@ -58,7 +58,7 @@ class Flips:
         actual, expected = actual.reshape(-1, self.length), expected.reshape(-1, self.length)
         winners, right = actual.argmax(axis=1), expected.argmax(axis=1)
         moved = winners != right
-        for row in np.flatnonzero(moved) if moved.any() else ():
+        for row in np.flatnonzero(moved) if np.count_nonzero(moved) else ():
             scores = expected[row].astype(np.float64)
             finite = np.abs(scores[np.isfinite(scores)])
             largest = float(finite.max()) if finite.size else 0.0

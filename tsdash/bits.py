@@ -51,7 +51,7 @@ def reach(steps: Integers) -> int:
     Below BINADE32 all pairs are of one sign and this is their ULP distance: the bits of numbers of two signs are at least
     2**31 less the bits of infinity apart, and that is BINADE32. But for subnormal numbers they are within a factor of two.
     """
-    return max(int(steps.max()), -int(steps.min()))
+    return max(int(np.maximum.reduce(steps)), -int(np.minimum.reduce(steps)))
 
 
 def beyond_binade(steps: Integers) -> npt.NDArray[np.intp]:

@@ -124,30 +124,36 @@ def as_tensor(bits: Integers, dtype: torch.dtype) -> torch.Tensor:
 
 
 class Scratch:
-    """Arrays of one chunk's length that every chunk overwrites; a complex number takes two places in the first three."""
+    """Arrays for one chunk, all views of the thread's own memory, which every chunk overwrites."""
 
-    _own = threading.local()
+    def __init__(self, memory: list[torch.Tensor], elements: int, parts: int) -> None:
+        self.tensors = [side[: elements * parts] for side in memory[:3]]
+        self.actual, self.expected, self.delta = (
+            tensor.numpy() for tensor in self.tensors
+        )  # two numbers a complex one
+        self.scale, self.other = (side[:elements].numpy() for side in memory[3:5])
+        self.codes = self.other.view(np.uint64)  # these three lie where `other` lies
+        self.steps = self.other.view(np.int32)[:elements]
+        self.narrow = self.other.view(np.float32)[:elements]
+        self.mask: Mask = memory[5][: elements * parts].numpy()
 
-    def __init__(self, parts: int, room: int) -> None:
-        self.room = room
-        self.sides = [torch.empty(room * parts, dtype=torch.float64) for _ in range(3)]
-        self.scale, self.other = np.empty(room), np.empty(room)
-        self.mask = np.empty(room * parts, np.bool_)
-        self.cut = functools.lru_cache(4)(self._cut)  # spans come in few lengths
 
-    def _cut(self, count: int) -> tuple[list[torch.Tensor], list[Floats]]:
-        """The first `count` numbers of actual, expected and Δ, as torch and as numpy have them."""
-        tensors = [side[:count] for side in self.sides]
-        return tensors, [tensor.numpy() for tensor in tensors]
+class _Memory(threading.local):
+    """Made once for a thread and used by one pass after another: fresh memory costs more than a small output does."""
 
-    @classmethod
-    def of_thread(cls, parts: int, room: int) -> Scratch:
-        """The thread's own, made once and used by one pass after another: fresh memory costs more than small outputs do."""
-        known = cls._own.__dict__.get(str(parts))
-        if known is None or known.room < room:
-            known = cls(parts, room)
-            setattr(cls._own, str(parts), known)
-        return known
+    def __init__(self) -> None:
+        self.room = 0
+
+    def scratch(self, elements: int, parts: int) -> Scratch:
+        if self.room < elements * parts:
+            self.room = elements * parts
+            memory = [torch.empty(self.room, dtype=torch.float64) for _ in range(5)]
+            memory.append(torch.empty(self.room, dtype=torch.bool))
+            self._cut = functools.lru_cache(8)(functools.partial(Scratch, memory))  # spans come in few lengths
+        return self._cut(elements, parts)
+
+
+_memory = _Memory()
 
 
 @dataclass
@@ -164,7 +170,7 @@ class Chunk:
 
     def __post_init__(self) -> None:
         self.elements = self.span.elements
-        self._tensors, (self.actual, self.expected, self.delta) = self.scratch.cut(self.elements * self.parts)
+        self.actual, self.expected, self.delta = self.scratch.actual, self.scratch.expected, self.scratch.delta
 
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Both sides in their own dtypes."""
@@ -172,12 +178,12 @@ class Chunk:
 
     def widen(self) -> None:
         """Fill `actual` and `expected`."""
-        for numbers, side in zip(self.tensors(), self._tensors, strict=False):
+        for numbers, side in zip(self.tensors(), self.scratch.tensors, strict=False):
             (side.view(torch.complex128) if self.parts == 2 else side).copy_(numbers)
 
     def dots(self) -> tuple[float, float, float]:
         """Δ·Δ, expected·Δ and expected·expected. Through torch, whose threads are ours to set; numpy's BLAS starts its own."""
-        _, e, d = self._tensors
+        _, e, d = self.scratch.tensors
         return float(torch.dot(d, d)), float(torch.dot(e, d)), float(torch.dot(e, e))
 
     def subtract(self) -> None:
@@ -223,7 +229,6 @@ def _subtract_integers(actual: torch.Tensor, expected: torch.Tensor, delta: Floa
 def pairs(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Chunk]:
     """All elements of two tensors of one shape in C order. One pass at a time: all use the thread's scratch."""
     parts = 2 if actual.is_complex() or expected.is_complex() else 1
-    scratch = Scratch.of_thread(parts, min(CHUNK, actual.numel()))
     dtypes = actual.dtype, expected.dtype
     for span, (actual_bits, expected_bits) in together(actual, expected):
-        yield Chunk(span, parts, (actual_bits, expected_bits), dtypes, scratch)
+        yield Chunk(span, parts, (actual_bits, expected_bits), dtypes, _memory.scratch(span.elements, parts))

@@ -97,7 +97,7 @@ def _add_close(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips 
     Δ is then exact in float32 (Sterbenz), and |Δ| / |expected| at most 1 and at most twice the ULP distance in units of the
     binade; the few pairs farther apart are put right one by one. Subnormal numbers keep the first but not the second.
     """
-    steps = np.subtract(*chunk.bits, out=chunk.scratch.other.view(np.int32)[: chunk.elements])
+    steps = np.subtract(*chunk.bits, out=chunk.scratch.steps)
     most, wild = bits.reach(steps), _NOWHERE
     if most >= bits.BINADE32:
         wild = bits.beyond_binade(steps)
@@ -108,7 +108,7 @@ def _add_close(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips 
     elif most == 0:
         return False
     actual, expected = chunk.bits[0].view(np.float32), chunk.bits[1].view(np.float32)
-    np.copyto(chunk.delta, np.subtract(actual, expected, out=steps.view(np.float32)))
+    np.copyto(chunk.delta, np.subtract(actual, expected, out=chunk.scratch.narrow))
     np.copyto(chunk.expected, expected)
     if len(wild):
         chunk.delta[wild] = actual[wild].astype(np.float64) - chunk.expected[wild]
@@ -177,7 +177,7 @@ def _add_finite(
     totals.ed += dots[1]
     totals.ee += dots[2]
     size = chunk.moduli(chunk.delta, chunk.delta)
-    largest = float(size.max())
+    largest = float(np.maximum.reduce(size))  # `max` and `sum` of an array ask Python first
     totals.sum_abs += float(np.add.reduce(size))
     totals.max_abs = max(totals.max_abs, largest)
     zero = _count(chunk, size, tally)
@@ -205,7 +205,7 @@ def _same_but_for_nan(chunk: Chunk) -> bool:
 
 def _count(chunk: Chunk, size: Floats, tally: decades.Tally) -> int:
     """Count |Δ| by its bin. Returns the number of elements with Δ = 0, those that were set apart not included."""
-    zero = tally.add(size, chunk.scratch.other.view(np.uint64)[: len(size)])
+    zero = tally.add(size, chunk.scratch.codes)
     if zero and max(chunk.dtypes[0].itemsize, chunk.dtypes[1].itemsize) >= 8:
         zero = len(size) - int(np.count_nonzero(size))
     return zero - chunk.apart
@@ -217,7 +217,7 @@ def _max_rel(chunk: Chunk, size: Floats, top: float, largest: float) -> float:
     Once there is one to beat, a product, which is cheaper than a quotient, finds the few elements that may.
     """
     scale = chunk.moduli(chunk.expected, chunk.scratch.scale)
-    other, mask = chunk.scratch.other[: len(size)], chunk.scratch.mask[: len(size)]
+    other, mask = chunk.scratch.other, chunk.scratch.mask[: len(size)]
     if math.isinf(top) and (scale[np.isinf(size)] > 0).any():
         return math.inf
     if largest == 0:
