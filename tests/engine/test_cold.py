@@ -38,14 +38,19 @@ def source(body):
 
 @pytest.fixture
 def load(tmp_path):
-    """Load a model in a cold worker; returns its answer, or the WorkerLost, and what the worker printed."""
+    """Load a model in a cold worker and, with `call_limit_s`, call it; returns the last answer, or the WorkerLost, what the
+    worker printed, and what confined it."""
 
-    def run(body, *, limit_s=60.0, memory_mib=4096):
+    def run(body, *, call_limit_s=None, memory_mib=4096):
         async def once():
             cold = ColdNursery()
             worker = await cold.fork("author", tmp_path / "own", memory_mib, 64)
             try:
-                answer = await worker.call({"do": "load", "source": to_json(source(body)), "seed": 0}, limit_s)
+                answer = await worker.call({"do": "load", "source": to_json(source(body)), "seed": 0}, 60)
+                if call_limit_s is not None:
+                    files = {name: str(tmp_path / "own" / name) for name in ("inputs", "expected")}
+                    case = to_json(plan.cases(Sweep(), {"n": 2})[0])
+                    answer = await worker.call({"do": "eager", "case": case, **files}, call_limit_s)
             except WorkerLost as lost:
                 answer = lost
             await cold.close()
@@ -67,7 +72,14 @@ def test_a_cold_worker_answers_and_says_that_it_is_not_isolated(load, monkeypatc
 
 def test_a_cold_worker_that_hangs_is_ended_with_what_it_started(load):
     """By the parent's clock."""
-    lost, printed, _ = load("print(subprocess.Popen(['sleep', '600']).pid)\nwhile True: pass", limit_s=25)
+    hangs = """
+def hang(self, x):
+    print(subprocess.Popen(["sleep", "600"]).pid)
+    while True:
+        pass
+M.forward = hang
+"""
+    lost, printed, _ = load(hangs, call_limit_s=2)
     assert lost.ended == "timeout"
     child = int(printed)
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
