@@ -60,7 +60,6 @@ def written_constants(lab: Laboratory) -> Iterator[Finding]:
                     "Proved: the same export run without TorchScript's optimiser returns what eager returns.",
                     *(f"Line {at}: `{what}` is such a tensor." for _, at, what in sites[1:4]),
                 ),
-                fix=f"{name} = {name}.clone()",
             )
         return
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from tsdash import plan, spec
-from tsdash.diagnose import refusals
+from tsdash.diagnose import phrases, positions
 from tsdash.diagnose.evidence import evidence, groups
-from tsdash.diagnose.instrumentation import name_called
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
 
@@ -41,13 +39,13 @@ def raised(lab: Laboratory) -> Iterator[Finding]:
 
 def _finding(lab: Laboratory, axis: str, failure: spec.CaseResult, error: spec.ErrorFacts) -> Finding | None:
     where = plan.describe(failure.case, lab.base)
-    said = f"The export at {where}: {error.type}: {refusals.shortened(error.message)}"
+    said = f"The export at {where}: {error.type}: {phrases.opening(error.message)}"
     if (
         "forward()" in error.message
         and any(text in error.message for text in _ARGUMENTS)
         and "Traceback of TorchScript" not in error.message
     ):
-        file, line = refusals.forward_definition(lab)
+        file, line = positions.forward_definition(lab)
         return Finding(
             cause="signature",
             strength=Strength.STATED,
@@ -69,7 +67,7 @@ def _finding(lab: Laboratory, axis: str, failure: spec.CaseResult, error: spec.E
         )
     file, line = error.file, error.line
     if line is None:
-        file, line = construction(lab)
+        file, line = positions.construction(lab)
     strength = Strength.STATED if axis in ("base", "values", "dims", "training", "call", "seed") else Strength.WARNING
     return Finding(
         cause="unsupported_python",
@@ -80,17 +78,3 @@ def _finding(lab: Laboratory, axis: str, failure: spec.CaseResult, error: spec.E
         message="The compiled code cannot run what Python runs here.",
         evidence=(said,),
     )
-
-
-def construction(lab: Laboratory) -> tuple[str | None, int | None]:
-    """Where make_model makes the model: the call of its class, else the return."""
-    kind = type(lab.model()).__name__
-    for path in lab.own_paths:
-        for function in ast.walk(lab.instrumentation.trees[path]):
-            if isinstance(function, ast.FunctionDef) and function.name == "make_model":
-                inside = list(ast.walk(function))
-                calls = [node.lineno for node in inside if isinstance(node, ast.Call) and name_called(node) == kind]
-                returns = [node.lineno for node in inside if isinstance(node, ast.Return)]
-                for line in (*calls, *returns):
-                    return lab.name(path), line
-    return None, None

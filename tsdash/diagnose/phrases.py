@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from tsdash import plan, spec
 from tsdash.diagnose.recorder import Event
 from tsdash.diagnose.sites import ITERATION, ROUTE, TEST
 from tsdash.diagnose.suspects import Suspect
 
+_POINTER = re.compile(r"[~^\s<\-HERE]+")  # the compiler's underlining
 MAX_CODE = 90
 MAX_VALUE = 60
 
@@ -88,3 +91,9 @@ def shown(event: Event) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def opening(message: str) -> str:
+    """The first lines of an error that say something."""
+    lines = [line.strip() for line in message.splitlines() if line.strip() and not _POINTER.fullmatch(line)]
+    return " ".join(lines[:3])[:300]

@@ -1,4 +1,4 @@
-"""The user's line for an error of the compiler that names none: found from what the compiler was looking at when it failed."""
+"""Positions in the user's source that no message names: what the compiler was looking at, where forward and the model are made."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from tsdash.diagnose.answers import quiet
+from tsdash.diagnose.instrumentation import first_line, name_called
 from tsdash.diagnose.laboratory import Laboratory
 
 Position = tuple[str | None, int | None]
@@ -35,6 +36,33 @@ def of_compilation(lab: Laboratory) -> Position:
         if functions:
             last = functions[-1]
             return lab.name(last.__code__.co_filename), last.__code__.co_firstlineno
+    return None, None
+
+
+def forward_definition(lab: Laboratory) -> Position:
+    """Where the model's forward is defined, if in the user's source."""
+    code = getattr(type(lab.model()).forward, "__code__", None)
+    name = lab.name(code.co_filename) if code is not None else None
+    if code is None or name is None:
+        return None, None
+    tree = lab.instrumentation.trees.get(code.co_filename)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.FunctionDef) and first_line(node) == code.co_firstlineno:
+            return name, node.lineno
+    return name, code.co_firstlineno
+
+
+def construction(lab: Laboratory) -> Position:
+    """Where make_model makes the model: the call of its class, else the return."""
+    kind = type(lab.model()).__name__
+    for path in lab.own_paths:
+        for function in ast.walk(lab.instrumentation.trees[path]):
+            if isinstance(function, ast.FunctionDef) and function.name == "make_model":
+                inside = list(ast.walk(function))
+                calls = [node.lineno for node in inside if isinstance(node, ast.Call) and name_called(node) == kind]
+                returns = [node.lineno for node in inside if isinstance(node, ast.Return)]
+                for line in (*calls, *returns):
+                    return lab.name(path), line
     return None, None
 
 

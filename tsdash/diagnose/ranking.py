@@ -6,11 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tsdash import spec
-from tsdash.diagnose import catalogue
+from tsdash.diagnose import catalogue, fixes
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import AXES, Finding, Strength
 
 MAX_CAUSES = 6
+NOTHING = Finding(
+    cause="unknown",
+    strength=Strength.AXIS,
+    axis="base",
+    message="The difference is real, and no kind of evidence explains it.",
+)
 
 
 def rank(findings: Iterable[Finding], lab: Laboratory) -> tuple[spec.Cause, ...]:
@@ -18,7 +24,9 @@ def rank(findings: Iterable[Finding], lab: Laboratory) -> tuple[spec.Cause, ...]
     merged: dict[tuple[str, str | None, int | None], list[Finding]] = {}
     for finding in sorted(findings, key=_place):
         merged.setdefault((finding.cause, finding.file, finding.line), []).append(finding)
-    return tuple(_cause(group, lab) for group in list(merged.values())[:MAX_CAUSES])
+    named = [group for group in merged.values() if group[0].cause != "unknown"]
+    groups = named or list(merged.values())[:1] or [[NOTHING]]
+    return tuple(_cause(group, lab) for group in groups[:MAX_CAUSES])
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
@@ -43,25 +51,23 @@ def _tier(finding: Finding) -> int:
 def _cause(group: list[Finding], lab: Laboratory) -> spec.Cause:
     first = group[0]
     evidence = tuple(dict.fromkeys(sentence for finding in group for sentence in finding.evidence))
+    path = next((path for path in lab.own_paths if lab.name(path) == first.file), None)
     return spec.Cause(
         cause=first.cause,
         file=first.file,
         line=first.line,
-        code=source_line(lab, first.file, first.line),
+        code=_source_line(lab, path, first.line),
         message=first.message or catalogue.CAUSES[first.cause].happened,
         evidence=evidence,
-        fix=first.fix or catalogue.CAUSES[first.cause].fix,
+        fix=first.fix or fixes.fix(first.cause, lab.instrumentation.trees.get(path or ""), first.line),
         proved=first.strength is Strength.PROVED,
     )
 
 
-def source_line(lab: Laboratory, file: str | None, line: int | None) -> str:
+def _source_line(lab: Laboratory, path: str | None, line: int | None) -> str:
     """The user's source at a line, without its indentation."""
-    if file is None or line is None:
+    if path is None or line is None:
         return ""
-    if file == lab.loaded.source.filename:
-        lines = lab.loaded.source.text.splitlines()
-    else:
-        path = next((path for path in lab.own_paths if lab.name(path) == file), None)
-        lines = Path(path).read_text("utf-8").splitlines() if path else []
+    own = path == str(lab.loaded.path)
+    lines = (lab.loaded.source.text if own else Path(path).read_text("utf-8")).splitlines()
     return lines[line - 1].strip() if 0 < line <= len(lines) else ""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from tsdash import spec
-from tsdash.diagnose import dispatch, positions, structures
+from tsdash.diagnose import dispatch, phrases, positions, structures
 from tsdash.diagnose.evidence import evidence
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
@@ -23,8 +22,33 @@ _OUTPUTS = (
 )
 _INPUTS = ("cannot be traced. Only Tensors", "can be traced", "example_inputs", "example_kwarg_inputs")
 _ARGUMENTS = ("Expected a default value of type", "on parameter")
+_EVAL_ONLY = "implemented for modules in eval mode"  # torch.jit.freeze
 _SIGNATURES = ("variable number of arguments", "keyword-only arguments")
 _UNDEFINED = "undefined Tensor"  # what a default of None becomes where a tensor is expected
+# What the compiler says → what to write instead.
+_ADVICE = (
+    ("method 'numpy'", "Use the operator of torch in place of numpy's: torch.cumsum for np.cumsum."),
+    ("numpy", "Use the operator of torch in place of numpy's: torch.cumsum for np.cumsum."),
+    ("aten::finfo", 'scores.masked_fill(hide, float("-inf"))  # torch.finfo is not known to the compiler'),
+    ("variable number of arguments", "Spell out the arguments: neither *args nor **kwargs can be compiled."),
+    (
+        "keyword-only arguments",
+        "Take the argument by position, with its type: def forward(self, x, gain: float = 2.0).",
+    ),
+    (
+        "Lambda",
+        "def double(t: torch.Tensor) -> torch.Tensor: ...  # a named function with types in place of the lambda",
+    ),
+    ("Try", "Test for the condition with `if` before the line that may raise."),
+    ("global variables", "Keep the value in an attribute or a buffer of the module."),
+    ("tolist", "lengths: List[int] = lengths.tolist()  # the compiler needs the type, or stay in tensors"),
+    (
+        "could not be inferred",
+        "Annotate it: x: List[int] = []  # the compiler needs the type of what is empty or mixed",
+    ),
+    ("indexed with integer literals", "for layer in self.layers: ...  # a ModuleList takes a loop or a literal index"),
+    ("getattr", "Name the submodule, or keep them in an nn.ModuleList and loop over it."),
+)
 _RETURNS = (
     "return statement",
     "Return value",
@@ -57,7 +81,7 @@ def _traced(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
 
 def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
     result = lab.eager(lab.base)
-    definition = forward_definition(lab)
+    definition = positions.forward_definition(lab)
     of_forward = error.line is not None and (error.file, error.line) == definition
     if any(text in error.message for text in _ARGUMENTS) or (
         of_forward and any(text in error.message for text in _SIGNATURES)
@@ -66,6 +90,19 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
     if _UNDEFINED in error.message and error.line is None:
         return _signature(
             lab, error, "An argument without annotation counts as a tensor, and its default None is none."
+        )
+    if _EVAL_ONLY in error.message:
+        file, line = positions.construction(lab)
+        message = f"{lab.subject.mode} takes models in evaluation mode only, and make_model gives one in training."
+        said = f"{error.type}: {phrases.opening(error.message)}"
+        return Finding(
+            cause="training_mode",
+            strength=Strength.STATED,
+            axis="base",
+            file=file,
+            line=line,
+            message=message,
+            evidence=(said,),
         )
     if any(text in error.message for text in _RETURNS) and error.line is not None:
         return _at(lab, error, "output_structure", "The function returns different types, and compiled code has one.")
@@ -85,7 +122,8 @@ def _at(lab: Laboratory, error: spec.ErrorFacts, cause: str, message: str) -> Fi
         file=file,
         line=line,
         message=message,
-        evidence=(f"{error.type}: {shortened(error.message)}",),
+        evidence=(f"{error.type}: {phrases.opening(error.message)}",),
+        fix=next((advice for said, advice in _ADVICE if cause == "unsupported_python" and said in error.message), ""),
     )
 
 
@@ -112,12 +150,12 @@ def _output(lab: Laboratory, error: spec.ErrorFacts, value: Any) -> Finding:
         file=file,
         line=line,
         message=f"forward returns {_kind(value)}, which {lab.subject.mode} cannot return.",
-        evidence=(f"{error.type}: {shortened(error.message)}",),
+        evidence=(f"{error.type}: {phrases.opening(error.message)}",),
     )
 
 
 def _signature(lab: Laboratory, error: spec.ErrorFacts, message: str) -> Finding:
-    file, line = forward_definition(lab)
+    file, line = positions.forward_definition(lab)
     return Finding(
         cause="signature",
         strength=Strength.STATED,
@@ -125,27 +163,8 @@ def _signature(lab: Laboratory, error: spec.ErrorFacts, message: str) -> Finding
         file=file,
         line=line,
         message=message,
-        evidence=(f"{error.type}: {shortened(error.message)}",),
+        evidence=(f"{error.type}: {phrases.opening(error.message)}",),
     )
-
-
-def forward_definition(lab: Laboratory) -> tuple[str | None, int | None]:
-    """Where the model's forward is defined, if in the user's source."""
-    code = getattr(type(lab.model()).forward, "__code__", None)
-    if code is None:
-        return None, None
-    name = lab.name(code.co_filename)
-    path = code.co_filename
-    tree = lab.instrumentation.trees.get(path)
-    import ast
-
-    for node in ast.walk(tree) if tree is not None else ():
-        if (
-            isinstance(node, ast.FunctionDef)
-            and min([node.lineno, *(d.lineno for d in node.decorator_list)]) == code.co_firstlineno
-        ):
-            return name, node.lineno
-    return (name, code.co_firstlineno) if name is not None else (None, None)
 
 
 def _traceable(value: Any) -> bool:
@@ -158,9 +177,3 @@ def _traceable(value: Any) -> bool:
 
 def _kind(value: Any) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
-
-
-def shortened(message: str) -> str:
-    """The first lines of an error that say something."""
-    lines = [line.strip() for line in message.splitlines() if line.strip() and not re.fullmatch(r"[~\s<\-HERE]+", line)]
-    return " ".join(lines[:3])[:300]
