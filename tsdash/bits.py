@@ -54,9 +54,16 @@ def reach(steps: Integers) -> int:
     return max(int(np.maximum.reduce(steps)), -int(np.minimum.reduce(steps)))
 
 
-def beyond_binade(steps: Integers) -> npt.NDArray[np.intp]:
-    """Where such differences reach BINADE32 on either side."""
-    return np.flatnonzero((steps + np.int32(BINADE32 - 1)).view(np.uint32) > np.uint32(2 * BINADE32 - 2))
+def beyond_binade(steps: Integers, spare: Integers, mask: Mask) -> npt.NDArray[np.intp]:
+    """Where such differences reach BINADE32 on either side. `spare` and `mask` are scratch."""
+    np.add(steps, np.int32(BINADE32 - 1), out=spare)
+    return np.flatnonzero(np.greater(spare.view(np.uint32), np.uint32(2 * BINADE32 - 2), out=mask))
+
+
+def max_ulp32(actual: Integers, expected: Integers) -> int:
+    """`max_ulp` of a few float32, in 64 bits."""
+    a, e = (np.where(side < 0, -(2**31) - side.astype(np.int64), side) for side in (actual, expected))
+    return int(np.abs(a - e).max())
 
 
 def max_ulp(actual: Integers, expected: Integers, bad: Mask | None) -> float:

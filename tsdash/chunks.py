@@ -132,8 +132,8 @@ class Scratch:
             tensor.numpy() for tensor in self.tensors
         )  # two numbers a complex one
         self.scale, self.other = (side[:elements].numpy() for side in memory[3:5])
-        self.codes = self.other.view(np.uint64)  # these three lie where `other` lies
-        self.steps = self.other.view(np.int32)[:elements]
+        self.codes = self.other.view(np.uint64)  # these four lie where `other` lies
+        self.steps, self.spare = self.other.view(np.int32)[:elements], self.other.view(np.int32)[elements:]
         self.narrow = self.other.view(np.float32)[:elements]
         self.mask: Mask = memory[5][: elements * parts].numpy()
 

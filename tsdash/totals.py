@@ -100,7 +100,7 @@ def _add_close(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips 
     steps = np.subtract(*chunk.bits, out=chunk.scratch.steps)
     most, wild = bits.reach(steps), _NOWHERE
     if most >= bits.BINADE32:
-        wild = bits.beyond_binade(steps)
+        wild = bits.beyond_binade(steps, chunk.scratch.spare, chunk.scratch.mask)
         if len(wild) > chunk.elements // 16:
             return False
         steps[wild] = 0
@@ -119,9 +119,10 @@ def _add_close(chunk: Chunk, totals: Totals, tally: decades.Tally, flips: Flips 
         flips.add(actual, expected)
     totals.max_ulp = max(totals.max_ulp, float(most))
     if len(wild):
-        totals.max_ulp = max(totals.max_ulp, bits.max_ulp(chunk.bits[0][wild], chunk.bits[1][wild], None))
-        ratios = np.abs(chunk.delta[wild] / chunk.expected[wild])
-        totals.max_rel = max(totals.max_rel, float(ratios.max(where=chunk.expected[wild] != 0, initial=0.0)))
+        totals.max_ulp = max(totals.max_ulp, float(bits.max_ulp32(chunk.bits[0][wild], chunk.bits[1][wild])))
+        scale = chunk.expected[wild]
+        ratios = np.abs(chunk.delta[wild] / scale)[scale != 0]
+        totals.max_rel = max(totals.max_rel, float(np.maximum.reduce(ratios, initial=0.0)))
     _add_finite(chunk, totals, tally, dots, largest_ratio=min(1.0, 2 * most / bits.BINADE32))
     return True
 
