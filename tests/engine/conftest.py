@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -13,6 +16,7 @@ from tsdash.records import Record
 from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
 from tsdash.store import Store
 
+T = TypeVar("T")
 LIMITS = Limits(load_s=60, export_s=60, case_s=30, memory_mib=3072)
 
 
@@ -60,3 +64,31 @@ def hostile(check: Callable[..., Record]) -> Callable[..., Record]:
         return check(path.read_text(), name=path.name, **options)
 
     return run
+
+
+def played(scenario: Coroutine[object, object, T]) -> T:
+    """The result of a coroutine, in a thread of its own: the browser tests leave a loop running in the main one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, asyncio.wait_for(scenario, 60)).result()
+
+
+def model_file(text: str) -> ModelSource:
+    """A model file with this text."""
+    return ModelSource(name="model.py", kind="file", filename="model.py", text=text)
+
+
+def run_trace(engine: Engine, source: ModelSource) -> Record:
+    """Run the base case alone, traced, on an engine of one's own."""
+    spec = RunSpec(model=source, modes=("trace",), cases=plan.cases(Sweep(), {"n": 2}))
+    run_id = engine.store.create(spec, {}, {}, engine.owner)
+    engine.submit(run_id, spec).result(120)
+    return engine.store.load(run_id)
+
+
+MODEL = """
+import torch
+def make_model():
+    return torch.nn.Linear(4, 2).eval()
+def make_inputs(n=2):
+    return (torch.ones(n, 4),)
+"""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.engine.conftest import played
 from tsdash import plan
 from tsdash.engine import confinement, nursery
 from tsdash.engine.cold import ColdNursery
@@ -56,7 +56,7 @@ def load(tmp_path):
             await cold.close()
             return answer, worker.output, cold.confinement
 
-        return asyncio.run(once())
+        return played(once())
 
     return run
 
@@ -88,6 +88,13 @@ M.forward = hang
 def test_a_cold_worker_that_dies_says_of_what(load):
     lost, _, _ = load("os.abort()")
     assert (lost.ended, str(lost)) == ("crash", "the process died of SIGABRT")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # asyncio's, of pipes that nobody closes
+def test_a_cold_worker_that_has_left_a_child_with_its_pipes_has_ended_all_the_same(load):
+    lost, printed, _ = load("print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid)\nos._exit(3)")
+    psutil.Process(int(printed)).kill()
+    assert str(lost) == "the process ended by itself with status 3"
 
 
 def test_the_memory_of_a_cold_worker_is_watched(load):

@@ -1,15 +1,9 @@
 """Who runs next."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
+from tests.engine.conftest import played
 from tsdash.engine.lanes import FairLane, MeasuringLane
-
-
-def played(scenario):
-    """The result of a coroutine, in a thread of its own: the browser tests leave a loop running in the main one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, asyncio.wait_for(scenario, 30)).result()
 
 
 def order_of_service(requests, places=1):

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from tsdash.engine import seccomp
+from tsdash.engine.syscalls import MACHINES, NUMBERS
 
 ALLOW, ASK, KILL = 0x7FFF0000, 0x7FC00000, 0x80000000
 EPERM, ENOSYS, IGNORED = 0x00050001, 0x00050026, 0x00050000
 ARCHES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-MACHINES = tuple(ARCHES)
 
 
 def decide(machine, call, *arguments, arch=None, **options):
     """What the kernel would do with a call, by name or number: classic BPF as far as the filter uses it."""
     program = seccomp.compile_filter(machine, **{"pid": None, "bind": False, "ask": True, **options})
-    number = seccomp.NUMBERS[call][MACHINES.index(machine)] if isinstance(call, str) else call
+    number = NUMBERS[call][MACHINES.index(machine)] if isinstance(call, str) else call
     words = {0: number, 4: arch or ARCHES[machine]}
     for index, argument in enumerate(arguments):
         words[16 + 8 * index] = argument & 0xFFFFFFFF
@@ -122,6 +122,6 @@ def test_the_numbers_are_the_kernels(column, header):
         pytest.skip(f"no {header} here (Debian: apt-get install linux-libc-dev)")
     defined = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", Path(header).read_text())
     known = {name: int(number) for name, number in defined}
-    ours = {name: numbers[column] for name, numbers in seccomp.NUMBERS.items() if name in known}
+    ours = {name: numbers[column] for name, numbers in NUMBERS.items() if name in known}
     assert len(ours) > 60
     assert ours == {name: known[name] for name in ours}

@@ -86,7 +86,7 @@ class ColdNursery:
         printed = asyncio.ensure_future(_drain(process.stderr, worker.printed))
         ended = asyncio.ensure_future(process.wait())
         why = ""
-        while not ended.done():
+        while process.returncode is None:  # the wait itself also waits for whoever else holds the pipes
             await asyncio.wait({ended}, timeout=_WATCH_S)
             held_mib = worker.rss_bytes() // 2**20
             if held_mib > memory_mib and not why:
@@ -94,8 +94,9 @@ class ColdNursery:
                 _end(process.pid)
         await asyncio.wait({printed}, timeout=_LAST_WORDS_S)
         printed.cancel()
+        ended.cancel()
         del self._alive[process.pid]
-        worker.ended(ended.result(), why)
+        worker.ended(process.returncode, why)
 
 
 async def _drain(stream: asyncio.StreamReader, kept: Kept) -> None:

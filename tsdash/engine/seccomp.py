@@ -21,112 +21,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-NUMBERS = {  # call -> its number on x86_64 and on aarch64, None where it does not exist; 424 and later are the same everywhere
-    "add_key": (248, 217),
-    "bind": (49, 200),
-    "bpf": (321, 280),
-    "capset": (126, 91),
-    "chmod": (90, None),
-    "chown": (92, None),
-    "chroot": (161, 51),
-    "clone": (56, 220),
-    "clone3": (435, 435),
-    "connect": (42, 203),
-    "fanotify_init": (300, 262),
-    "fchmod": (91, 52),
-    "fchmodat": (268, 53),
-    "fchmodat2": (452, 452),
-    "fchown": (93, 55),
-    "fchownat": (260, 54),
-    "fork": (57, None),
-    "fcntl": (72, 25),
-    "file_setattr": (469, 469),
-    "fremovexattr": (199, 16),
-    "fsconfig": (431, 431),
-    "fsetxattr": (190, 7),
-    "fsmount": (432, 432),
-    "fsopen": (430, 430),
-    "fspick": (433, 433),
-    "futimesat": (261, None),
-    "inotify_init": (253, None),
-    "inotify_init1": (294, 26),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    "io_uring_setup": (425, 425),
-    "ioctl": (16, 29),
-    "ioprio_set": (251, 30),
-    "kcmp": (312, 272),
-    "keyctl": (250, 219),
-    "kill": (62, 129),
-    "lchown": (94, None),
-    "lremovexattr": (198, 15),
-    "lsetxattr": (189, 6),
-    "memfd_create": (319, 279),
-    "memfd_secret": (447, 447),
-    "migrate_pages": (256, 238),
-    "mknod": (133, None),
-    "mknodat": (259, 33),
-    "mount": (165, 40),
-    "mount_setattr": (442, 442),
-    "move_mount": (429, 429),
-    "move_pages": (279, 239),
-    "mq_open": (240, 180),
-    "msgget": (68, 186),
-    "name_to_handle_at": (303, 264),
-    "open_by_handle_at": (304, 265),
-    "open_tree": (428, 428),
-    "open_tree_attr": (467, 467),
-    "perf_event_open": (298, 241),
-    "pidfd_getfd": (438, 438),
-    "pidfd_send_signal": (424, 424),
-    "pivot_root": (155, 41),
-    "prctl": (157, 167),
-    "prlimit64": (302, 261),
-    "process_madvise": (440, 440),
-    "process_mrelease": (448, 448),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "ptrace": (101, 117),
-    "removexattr": (197, 14),
-    "removexattrat": (466, 466),
-    "request_key": (249, 218),
-    "rt_sigqueueinfo": (129, 138),
-    "rt_tgsigqueueinfo": (297, 240),
-    "sched_setaffinity": (203, 122),
-    "sched_setattr": (314, 274),
-    "sched_setparam": (142, 118),
-    "sched_setscheduler": (144, 119),
-    "semget": (64, 190),
-    "setfsgid": (123, 152),
-    "setfsuid": (122, 151),
-    "setgid": (106, 144),
-    "setgroups": (116, 159),
-    "setns": (308, 268),
-    "setpgid": (109, 154),
-    "setpriority": (141, 140),
-    "setregid": (114, 143),
-    "setresgid": (119, 149),
-    "setresuid": (117, 147),
-    "setreuid": (113, 145),
-    "setsid": (112, 157),
-    "setuid": (105, 146),
-    "setxattr": (188, 5),
-    "setxattrat": (463, 463),
-    "shmget": (29, 194),
-    "socket": (41, 198),
-    "socketpair": (53, 199),
-    "syslog": (103, 116),
-    "tgkill": (234, 131),
-    "tkill": (200, 130),
-    "umount2": (166, 39),
-    "unshare": (272, 97),
-    "userfaultfd": (323, 282),
-    "utime": (132, None),
-    "utimensat": (280, 88),
-    "utimes": (235, None),
-    "vfork": (58, None),
-}
-_FIRST_UNKNOWN = 470  # newer than this table: "not implemented", for which every libc has another way
+from tsdash.engine.syscalls import FIRST_UNKNOWN, MACHINES, NUMBERS
 
 DENIED = (
     # other processes
@@ -320,7 +215,7 @@ def compile_filter(machine: str, *, pid: int | None, bind: bool, ask: bool) -> l
 
     `pid` is the only process that may be signalled, None leaves signals alone; `ask` for new processes or deny them.
     """
-    number = {name: numbers[list(_AUDIT_ARCHES).index(machine)] for name, numbers in NUMBERS.items()}
+    number = {name: numbers[MACHINES.index(machine)] for name, numbers in NUMBERS.items()}
     only = {**PERMITTED_ONLY, **({} if pid is None else {name: (Test(0, pid),) for name in SIGNALS})}
     program: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
@@ -330,7 +225,7 @@ def compile_filter(machine: str, *, pid: int | None, bind: bool, ask: bool) -> l
     ]
     if machine == "x86_64":
         program += [(_AT_LEAST, 0, 1, _X32), _error(errno.EPERM)]
-    program += [(_AT_LEAST, 0, 1, _FIRST_UNKNOWN), _error(errno.ENOSYS)]
+    program += [(_AT_LEAST, 0, 1, FIRST_UNKNOWN), _error(errno.ENOSYS)]  # for which every libc has another way
     denied = DENIED if bind else (*DENIED, "bind")
     for names, number_of_error in ((denied, errno.EPERM), (IGNORED, 0), (MISSING, errno.ENOSYS)):
         for name in names:
