@@ -22,7 +22,8 @@ TABLE = """
 module             | of tsdash                                                          | libraries
 -------------------|--------------------------------------------------------------------|----------------------
 wire               |                                                                    |
-spec               | wire                                                               |
+facts              |                                                                    |
+spec               | wire facts                                                         |
 errors             |                                                                    |
 formats            |                                                                    |
 tokens             |                                                                    |

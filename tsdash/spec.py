@@ -10,6 +10,15 @@ import dataclasses
 import hashlib
 from dataclasses import dataclass
 
+from tsdash.facts import ContractChange as ContractChange
+from tsdash.facts import Element as Element
+from tsdash.facts import Histogram as Histogram
+from tsdash.facts import Noise as Noise
+from tsdash.facts import Oracle as Oracle
+from tsdash.facts import OutputFacts as OutputFacts
+from tsdash.facts import SourceLine as SourceLine
+from tsdash.facts import StructureDifference as StructureDifference
+from tsdash.facts import TensorFacts as TensorFacts
 from tsdash.wire import from_json as from_json
 from tsdash.wire import to_json as to_json
 
@@ -120,24 +129,8 @@ class Export:
     ended: str = "returned"  # "returned", "raised", "timeout" or "crash"
     code: str | None = None  # TorchScript code, or torch.export's graph module code
     graph: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TensorFacts:
-    """Shape and dtype of one tensor of the inputs."""
-
-    path: str
-    shape: tuple[int, ...]
-    dtype: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceLine:
-    """A line of the user's own source."""
-
-    file: str
-    line: int
-    code: str
+    contract: tuple[ContractChange, ...] = ()  # state that exporting changed, answers that saving changed
+    fingerprint: str | None = None  # equal for two exports that run the same operators on the same weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,80 +161,6 @@ class Description:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Element:
-    """One element of an output, eager's value and the export's."""
-
-    index: tuple[int, ...]
-    expected: float
-    actual: float
-    delta: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Histogram:
-    """Counts of |Δ| in five bins a decade, their edges rounded by up to 0.4 %. `low` is the decade exponent of the first
-    edge, 10**low; |Δ| below it is in `below`, at or above the last edge in `above`, Δ = 0 in `zero`, elements that disagree
-    in NaN or Inf in `nonfinite`."""
-
-    low: int
-    counts: tuple[int, ...]
-    zero: int = 0
-    below: int = 0
-    above: int = 0
-    nonfinite: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Oracle:
-    """Both sides against a float64 run of eager. Errors are over the elements that are finite in all three."""
-
-    expected_rms: float
-    actual_rms: float
-    expected_max: float
-    actual_max: float
-    scale_rms: float  # rms of the float64 output itself
-    scale_max: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutputFacts:
-    """All elements of one output tensor compared: `actual` is the export's, `expected` eager's, Δ = actual − expected."""
-
-    path: str
-    shape: tuple[int, ...]
-    dtype: str
-    elements: int
-    identical: bool  # in dtype and bits, any NaN being like any other; −0.0 is not 0.0
-    max_abs: float = 0.0  # this and the next four over the elements that do not disagree in NaN or Inf
-    mean_abs: float = 0.0
-    l2: float = 0.0
-    max_rel: float = 0.0  # |Δ| / |expected| where expected is not 0
-    one_minus_cosine: float = 0.0
-    max_ulp: float | None = None  # None: the dtype has no ULP
-    over_plain: int = 0  # elements with |Δ| > 1e-5 or that disagree in NaN or Inf
-    nan_disagree: int = 0
-    inf_disagree: int = 0
-    argmax_rows: int | None = None  # rows along the last axis; None: not a table of scores
-    argmax_flips: int | None = None  # rows whose first largest element is another one, ties among them
-    argmax_ties: int = 0  # flips whose two candidates are equal to within noise on eager's side
-    flip_gap: float = 0.0  # the largest difference, on eager's side, between the two candidates of a flip
-    flipped_rows: tuple[int, ...] = ()  # the first few, flat row numbers
-    worst: tuple[Element, ...] = ()  # NaN, then Inf that disagree, then the largest |Δ|; moduli of complex numbers
-    histogram: Histogram | None = None
-    oracle: Oracle | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StructureDifference:
-    """Outputs that cannot be compared element by element: what differs at `path`."""
-
-    path: str
-    what: str  # "type", "keys", "length", "shape", "dtype", "device", "value"
-    expected: str
-    actual: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Side:
     """How one side of a case ended."""
 
@@ -261,6 +180,8 @@ class CaseResult:
     structure: tuple[StructureDifference, ...] = ()
     outputs: tuple[OutputFacts, ...] = ()
     notes: tuple[str, ...] = ()
+    contract: tuple[ContractChange, ...] = ()
+    noise: tuple[Noise, ...] = ()  # measured for a few cases only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,6 +234,7 @@ class Arm:
     warmup_s: tuple[float, ...]
     samples_s: tuple[float, ...]
     device_s: tuple[float, ...] = ()  # between events on an accelerator's stream; empty on the CPU
+    same_as: str = ""  # the mode whose samples these are, where both exports are the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -364,4 +286,7 @@ class RunSpec:
     limits: Limits = Limits()
     latency: bool = False
     latency_s: float | None = None  # for all timing together; None: 3 s for each contender
+    threads: tuple[int, ...] = (
+        1,
+    )  # that compute while latency is measured; the first counts, the others are beside it
     seed: int = 0
