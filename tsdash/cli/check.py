@@ -1,0 +1,155 @@
+"""`check`: export a model, sweep its inputs, judge."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from tsdash import inputs, models, plan
+from tsdash.cli.options import Commands, names, numbers, switches
+from tsdash.cli.progress import carry_out
+from tsdash.cli.summary import status, summary
+from tsdash.errors import OptionError, unknown
+from tsdash.exporters import EXPORTERS
+from tsdash.report import check_report
+from tsdash.spec import EFFORTS, Limits, RunSpec, Sweep, to_json
+
+DEFAULT_MODES = ("trace", "script")
+
+
+def add_to(commands: Commands) -> None:
+    """The options of `check`."""
+    check = commands.add_parser(
+        "check",
+        help="export a model, sweep its inputs, judge",
+        description="Export MODEL, run eager and export side by side over a sweep of inputs, and say whether it can be shipped. With no sweep option tsdash plans the sweep itself. Exit status: 0 every mode ships, 1 some mode must not, 2 nothing could be judged, 3 some mode is inconclusive and none worse.",
+    )
+    check.add_argument(
+        "model", metavar="MODEL", help="a gallery name, torchvision:NAME, a model file, or package.module:factory"
+    )
+    check.add_argument(
+        "--modes", default=",".join(DEFAULT_MODES), help="export modes, comma-separated (default: %(default)s)"
+    )
+    check.add_argument(
+        "--dim",
+        action="append",
+        default=[],
+        metavar="NAME=SIZES",
+        help="sizes of a dim: batch=1,2,4 or seq=8:64:8; may be repeated",
+    )
+    for name, what in (
+        ("values", "value transforms: negative,x100,nan,…"),
+        ("dtypes", "float16,float64,inputs:float16,…"),
+        ("devices", "cpu,cuda,meta,…"),
+        ("layouts", "memory layouts: transposed,strided,…"),
+        ("seeds", "seeds: 1,2,3"),
+        ("calls", "compare the outputs of call 1,2,3"),
+    ):
+        check.add_argument(f"--{name}", default="", help=what)
+    check.add_argument("--training", default="", help="train,eval: switch the model before running it")
+    check.add_argument("--grad", default="", help="on,off: gradient mode")
+    check.add_argument(
+        "--product", action="store_true", help="cross all axes instead of changing one respect at a time"
+    )
+    check.add_argument("--seed", type=int, default=0, help="seed of the base case (default: %(default)s)")
+    check.add_argument(
+        "--effort",
+        default="standard",
+        help="quick, standard or thorough: how much tsdash tries by itself (default: %(default)s)",
+    )
+    check.add_argument("--latency", action="store_true", help="measure latency too")
+    check.add_argument(
+        "--latency-budget",
+        type=float,
+        metavar="S",
+        help="seconds for all timing together (default: 3 for each contender)",
+    )
+    check.add_argument(
+        "--case-timeout",
+        type=float,
+        default=Limits().case_s,
+        metavar="S",
+        help="seconds for one case (default: %(default)s)",
+    )
+    check.add_argument(
+        "--memory-limit",
+        type=int,
+        default=Limits().memory_mib,
+        metavar="MiB",
+        help="memory of one worker (default: %(default)s)",
+    )
+    check.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output")
+    check.set_defaults(command=_check)
+
+
+def _sweep(options: argparse.Namespace) -> Sweep:
+    """The axes that the user named."""
+    dims: dict[str, tuple[int, ...]] = {}
+    for item in options.dim:
+        name, equals, sizes = item.partition("=")
+        if not equals or not plan.parse_sizes(sizes):
+            raise OptionError(f"--dim {item!r} is not NAME=SIZES, such as batch=1,2,4 or seq=8:64:8.")
+        dims[name.strip()] = plan.parse_sizes(sizes)
+    sweep = Sweep(
+        dims=dims,
+        values=names(options.values),
+        dtypes=names(options.dtypes),
+        devices=names(options.devices),
+        layouts=names(options.layouts),
+        training=switches("training", options.training, {"train": True, "eval": False}),
+        grad=switches("grad", options.grad, {"on": True, "off": False}),
+        calls=numbers("calls", options.calls),
+        seeds=numbers("seeds", options.seeds),
+        product=options.product,
+    )
+    inputs.check_names(values=sweep.values, dtypes=sweep.dtypes, devices=sweep.devices, layouts=sweep.layouts)
+    return sweep
+
+
+def _check(options: argparse.Namespace) -> int:
+    modes = names(options.modes)
+    for mode in modes:
+        if mode not in EXPORTERS:
+            raise unknown("mode", mode, EXPORTERS)
+    if not modes:
+        raise OptionError(f"--modes is empty. Allowed: {', '.join(EXPORTERS)}.")
+    if options.effort not in EFFORTS:
+        raise unknown("effort", options.effort, EFFORTS)
+    if options.latency_budget is not None and options.latency_budget <= 0:
+        raise OptionError(f"--latency-budget {options.latency_budget:g}: it must be above 0 s.")
+    if options.case_timeout <= 0 or options.memory_limit < 256:
+        raise OptionError(
+            f"--case-timeout {options.case_timeout:g} and --memory-limit {options.memory_limit}: the first must be above 0 s, the second at least 256 MiB."
+        )
+    source = models.find(options.model)
+    dims = models.default_dims(source)
+    sweep = _sweep(options)
+    if sweep == Sweep(product=options.product):
+        sweep = dataclasses.replace(plan.own_plan(dims, options.effort), product=options.product)
+    limits = Limits(case_s=options.case_timeout, memory_mib=options.memory_limit)
+    spec = RunSpec(
+        model=source,
+        modes=modes,
+        cases=plan.cases(sweep, dims, options.seed),
+        limits=limits,
+        latency=options.latency or options.latency_budget is not None,
+        latency_s=options.latency_budget,
+        seed=options.seed,
+    )
+    record = carry_out(spec, {**to_json(sweep), "effort": options.effort, "seed": options.seed})
+    if record.failure is not None:
+        raise OptionError(record.failure.message)
+    if record.state != "done":
+        raise OptionError(f"The run was {record.state}; what it found until then is kept as run {record.id}.")
+    report = check_report(record)
+    if options.json == "-":
+        json.dump(report, sys.stdout, indent=1, allow_nan=False)
+        print()
+    else:
+        if options.json:
+            Path(options.json).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+        print(summary(report))
+    return status(report)

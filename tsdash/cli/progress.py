@@ -1,0 +1,58 @@
+"""A run from start to end, its progress on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from tsdash import environment, formats
+from tsdash.engine.core import Engine
+from tsdash.records import Record
+from tsdash.spec import RunSpec
+from tsdash.store import Store
+
+POLL_S = 0.1
+
+
+def carry_out(spec: RunSpec, sweep: dict[str, Any]) -> Record:
+    """The run from start to end, its progress on standard error."""
+    store = Store()
+    bar = _Progress(len(spec.cases) * len(spec.modes))
+    with Engine(store) as engine:
+        run = store.create(spec, sweep, environment.describe(), engine.owner)
+        future = engine.submit(run, spec)
+        try:
+            while not future.done():
+                _, done, doing = store.progress(run)
+                bar.show(done, doing)
+                time.sleep(POLL_S)
+        except KeyboardInterrupt:
+            engine.cancel(run)
+        future.result()
+    bar.end()
+    return store.load(run)
+
+
+class _Progress:
+    """A bar on a terminal, a line for every tenth elsewhere; on standard error."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._terminal = sys.stderr.isatty()
+        self._told = -1
+        self._began = time.monotonic()
+
+    def show(self, done: int, doing: str) -> None:
+        if self._terminal:
+            filled = round(30 * done / max(1, self._total))
+            line = f"\r{'━' * filled}{'─' * (30 - filled)} {done} of {self._total} · {doing}"
+            print(line[:110].ljust(110), end="", file=sys.stderr, flush=True)
+        elif done * 10 // max(1, self._total) > self._told:
+            self._told = done * 10 // max(1, self._total)
+            print(f"tsdash: {done} of {self._total} cases", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self._terminal:
+            print("\r" + " " * 110 + "\r", end="", file=sys.stderr)
+        print(f"tsdash: finished in {formats.duration(time.monotonic() - self._began)}", file=sys.stderr)

@@ -1,0 +1,110 @@
+"""`runs`: what has run, and what can be done with it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tsdash import archive, repro, tables
+from tsdash.cli.options import Commands
+from tsdash.cli.summary import DO_NOT_SHIP, GLYPHS, SHIP, status, summary
+from tsdash.errors import unknown
+from tsdash.report import check_report
+from tsdash.store import Store
+
+
+def add_to(commands: Commands) -> None:
+    """`runs` alone lists; its actions take the number of a run."""
+    runs = commands.add_parser("runs", help="past runs")
+    runs.set_defaults(command=_runs)
+    actions = runs.add_subparsers(metavar="ACTION")
+    command: Callable[[argparse.Namespace], int]
+    for name, what, command in (
+        ("show", "the summary of a run", _show),
+        ("delete", "hide a run; gone for good a day later", _delete),
+        ("restore", "undo delete", _restore),
+        ("export", "write a run as one file", _export),
+    ):
+        action = actions.add_parser(name, help=what)
+        action.add_argument("id", type=int)
+        if command is _export:
+            action.add_argument("file", type=Path)
+        action.set_defaults(command=command)
+    compare = actions.add_parser("compare", help="what changed between two runs, case by case")
+    compare.add_argument("before", type=int)
+    compare.add_argument("after", type=int)
+    compare.set_defaults(command=_compare)
+    shown = actions.add_parser("repro", help="a case as one Python file that needs no tsdash")
+    shown.add_argument("id", type=int)
+    shown.add_argument("mode")
+    shown.add_argument("case")
+    shown.add_argument("file", nargs="?", default="-", help="- for standard output (default)")
+    shown.add_argument("--pytest", action="store_true", help="as a test rather than a program")
+    shown.set_defaults(command=_repro)
+    taken = actions.add_parser("import", help="take in a run that was exported")
+    taken.add_argument("file", type=Path)
+    taken.set_defaults(command=_import)
+
+
+def _runs(_: argparse.Namespace) -> int:
+    for run in Store().runs():
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created_at))
+        verdict = GLYPHS.get(run.digest.get("verdict", ""), run.state) if run.state == "done" else run.state
+        print(f"{run.id:5}  {when}  {verdict:16}  {run.model:32} {', '.join(run.modes)}  {run.name}".rstrip())
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    report = check_report(Store().load(options.id))
+    print(summary(report))
+    return status(report)
+
+
+def _delete(options: argparse.Namespace) -> int:
+    Store().delete(options.id)
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    Store().restore(options.id)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    archive.export_run(Store(), options.id, options.file)
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    print(archive.import_run(Store(), options.file))
+    return 0
+
+
+def _repro(options: argparse.Namespace) -> int:
+    record = Store().load(options.id)
+    found = {(result.mode, result.case.id): result for result in record.results}
+    if options.mode not in record.spec.modes:
+        raise unknown("mode", options.mode, record.spec.modes)
+    if (options.mode, options.case) not in found:
+        raise unknown("case", options.case, [case for mode, case in found if mode == options.mode])
+    write = repro.pytest_file if options.pytest else repro.script
+    base, limit_s = record.spec.cases[0], record.spec.limits.case_s
+    text = write(record.spec.model, base, found[options.mode, options.case], limit_s=limit_s)
+    if options.file == "-":
+        print(text, end="")
+    else:
+        Path(options.file).write_text(text, encoding="utf-8")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """One line for every case whose outcome changed; status 1 when something got worse."""
+    store = Store()
+    changes = tables.changes(store.load(options.before), store.load(options.after))
+    for row in changes[changes["change"] != "same"].itertuples():
+        print(f"{row.change:7} {row.mode:16} {row.before} → {row.after}: {row.words}")
+    counts = changes["change"].value_counts()
+    print(", ".join(f"{counts.get(name, 0)} {name}" for name in tables.CHANGES))
+    return DO_NOT_SHIP if counts.get("worse", 0) else SHIP
