@@ -68,7 +68,9 @@ clean              | spec tracebacks inputs exporters tensorfile tree compare el
 worker             | spec errors (author clean)                                         | (torch)
 records            | spec                                                               |
 store              | spec errors environment records                                                |
-verdicts           | spec stats judge records                                           |
+libraries          | spec                                                               |
+recommendation     | formats stats                                                      |
+verdicts           | spec exporters stats judge records libraries recommendation        |
 archive            | spec errors store                                                  |
 engine             | spec errors environment tracebacks models exporters judge store    | psutil
                    | verdicts                                                           |
@@ -86,6 +88,7 @@ __main__           | cli                                                        
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
                    | exporters plan elements stats judge repro diagnose.catalogue       |
                    | records store verdicts archive engine findings tables plots report |
+                   | libraries recommendation                                           |
 """
 SCRIPTS = ("app", "pages")  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them

@@ -46,9 +46,20 @@ class Exporter:
     switches: bool = True  # the artefact can be told .train() and .eval()
     casts: bool = True  # the artefact can be cast to another dtype once it is loaded
     needs: tuple[str, ...] = ()  # modules that are slow to import: the zygote imports them once for all workers
+    runtime: tuple[str, ...] = ()  # what has to be there where the artefact runs
+    future: str = ""  # what PyTorch says of it, as a sentence
+    deprecated: bool = False
+    branches: bool = True  # decisions on the inputs stay decisions, or the export refuses them; a trace keeps one way
+
+    @property
+    def without_python(self) -> bool:
+        """Whether the artefact runs where there is no Python."""
+        return "Python" not in self.runtime
 
 
 EXPORTERS: dict[str, Exporter] = {}
+TORCHSCRIPT_FUTURE = "Deprecated: torch.jit points to torch.export and torch.compile."  # its DeprecationWarnings, 2.14
+PROGRAM_FUTURE = "Maintained: what torch.jit points to. AOTInductor compiles it to run without Python."
 
 
 def _save_script(exported: Any, path: Path) -> None:
@@ -90,9 +101,15 @@ def _load_program(path: Path, device: str) -> Any:
 
 
 def torchscript(
-    name: str, summary: str, load: Callable[[Path, str], Callable[..., Any]] = _load_script, *, casts: bool = True
+    name: str,
+    summary: str,
+    load: Callable[[Path, str], Callable[..., Any]] = _load_script,
+    *,
+    casts: bool = True,
+    branches: bool = True,
 ) -> Callable[[Make], Make]:
-    """Register a mode whose function returns a ScriptModule. What is frozen keeps its dtype: `casts` False."""
+    """Register a mode whose function returns a ScriptModule. What is frozen keeps its dtype: `casts` False; what is traced
+    keeps the way that one call took: `branches` False."""
 
     def register(make: Make) -> Make:
         EXPORTERS[name] = Exporter(
@@ -104,6 +121,10 @@ def torchscript(
             save=_save_script,
             load=load,
             casts=casts,
+            runtime=("libtorch",),
+            future=TORCHSCRIPT_FUTURE,
+            deprecated=True,
+            branches=branches,
         )
         return make
 
@@ -125,13 +146,19 @@ def program(name: str, summary: str) -> Callable[[Make], Make]:
             save=_save_program,
             load=_load_program,
             needs=("torch._dynamo", "torch._export", "torch.export.passes"),
+            runtime=("Python", "torch"),
+            future=PROGRAM_FUTURE,
         )
         return make
 
     return register
 
 
-@torchscript("trace", "torch.jit.trace: records the operators of one call. TorchScript, deprecated for torch.export.")
+@torchscript(
+    "trace",
+    "torch.jit.trace: records the operators of one call. TorchScript, deprecated for torch.export.",
+    branches=False,
+)
 def trace(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
     """With torch's own defaults, check_trace and strict among them."""
     import inspect
@@ -156,6 +183,7 @@ def script(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     "trace+freeze",
     "A trace with its weights made constants and folded (torch.jit.freeze). Deprecated likewise.",
     casts=False,
+    branches=False,
 )
 def trace_freeze(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
     """Raises for a model in training mode, as torch.jit.freeze does."""

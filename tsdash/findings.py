@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from tsdash import formats
+from tsdash.judge import GOOD as GOOD
+from tsdash.judge import NOT_RUN as NOT_RUN
 from tsdash.spec import PLAIN_TOLERANCE, Case, Cause, OutputFacts, Verdict
 
-GOOD = ("identical", "within_noise")
-NOT_RUN = "not_run"
 MOST_PARTS = 3  # clauses in one heading
 SHOWN_REASONS = 2
 SpeedUp = tuple[float, float, float]  # eager ÷ exported: median, low, high of its 95 % interval

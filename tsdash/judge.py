@@ -33,6 +33,7 @@ from tsdash.spec import (
 NO_ARTEFACT = ("export_error", "timeout", "crash")
 EAGERS_FAULT = {"raised": "raises", "timeout": "does not come to an end", "crash": "ends its process"}
 MOST_LINES = 5  # of source that a reason names
+GOOD = ("identical", "within_noise")  # outcomes that agree with eager
 NOT_RUN = "not_run"  # no outcome: the case could not be made, or has not been reached
 
 EPS = {

@@ -34,7 +34,7 @@ def check_report(record: Record) -> dict[str, Any]:
             "done": len(record.results),
         },
         "modes": {mode: _mode(record, mode, found[mode]) for mode in record.spec.modes},
-        "recommendation": recommendation(record, found),
+        "recommendation": to_json(recommendation(record, found)),
     }
     return dict(_finite(report))
 

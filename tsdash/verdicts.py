@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tsdash import stats
-from tsdash.judge import judge, verdict
+from tsdash.exporters import EXPORTERS
+from tsdash.judge import GOOD, NOT_RUN, judge, verdict
+from tsdash.libraries import libraries
+from tsdash.recommendation import Contender, Recommendation, recommend
 from tsdash.records import Record
 from tsdash.spec import VERDICTS, Verdict
-
-# Among equals: what has a future, then what keeps most of the model.
-PREFERENCE = ("export", "script", "trace", "script+freeze", "trace+freeze", "script+optimize")
 
 
 def verdicts(record: Record) -> dict[str, Verdict]:
@@ -21,47 +22,47 @@ def verdicts(record: Record) -> dict[str, Verdict]:
     }
 
 
-def recommendation(record: Record, found: dict[str, Verdict]) -> dict[str, Any]:
-    """The mode to ship: among those that may, the fastest by a claimed speed-up, else the one with the longest future."""
-    good = [mode for mode in found if found[mode].verdict == "ship"]
-    if not good:
-        return {"mode": None, "reasons": ["No mode can be shipped as it is."]}
-    speedups = stats.speedups(record.latencies[0]) if record.latencies and record.latencies[0].arms else {}
-    claimed = {
-        mode: speedups[mode].ratio
-        for mode in good
-        if mode in speedups and speedups[mode].claimed and speedups[mode].ratio > 1
-    }
-    if claimed:
-        mode = max(claimed, key=lambda name: claimed[name])
-        return {
-            "mode": mode,
-            "reasons": [
-                found[mode].reasons[0],
-                f"The fastest of those that can be shipped: {claimed[mode]:.2f} times eager.",
-            ],
-        }
-    mode = min(good, key=lambda name: PREFERENCE.index(name) if name in PREFERENCE else len(PREFERENCE))
-    why = (
-        "torch.export is what PyTorch develops further; TorchScript is deprecated."
-        if mode == "export"
-        else "No mode that can be shipped is measurably faster."
+def speed_ups(record: Record) -> dict[str, stats.Speedup]:
+    """The speed-up of every mode on the base case; none where timing failed or was not asked for."""
+    timed = next((latency for latency in record.latencies if latency.arms), None)
+    return stats.speedups(timed) if timed else {}
+
+
+def recommendation(
+    record: Record, found: Mapping[str, Verdict], speeds: Mapping[str, stats.Speedup] | None = None
+) -> Recommendation:
+    """The mode to ship, with its reasons. `speeds` are those of `speed_ups`, where the caller has them already."""
+    speeds = speed_ups(record) if speeds is None else speeds
+    return recommend([_contender(record, mode, found[mode], speeds.get(mode)) for mode in found if mode in EXPORTERS])
+
+
+def _contender(record: Record, mode: str, found: Verdict, speed_up: stats.Speedup | None) -> Contender:
+    exporter, export = EXPORTERS[mode], record.exports.get(mode)
+    outcomes = [judge(result).outcome for result in record.of(mode)]
+    return Contender(
+        mode=mode,
+        verdict=found.verdict,
+        reason=next(iter(found.reasons), ""),
+        agreeing=sum(outcome in GOOD for outcome in outcomes),
+        judged=sum(outcome != NOT_RUN for outcome in outcomes),
+        runtime=(*exporter.runtime, *(libraries(export) if export else ())),
+        without_python=exporter.without_python,
+        deprecated=exporter.deprecated,
+        future=exporter.future,
+        keeps=(exporter.casts, exporter.branches),
+        speed_up=speed_up,
     )
-    return {
-        "mode": mode,
-        "reasons": [found[mode].reasons[0], why] if record.latencies or mode == "export" else [found[mode].reasons[0]],
-    }
 
 
 def digest(record: Record) -> dict[str, Any]:
     """A run in a line: the worst verdict, the mode to ship, how many of the cases agree, the speed-ups by mode."""
     found = verdicts(record)
     outcomes = [judge(result).outcome for result in record.results]
-    timed = record.latencies[0] if record.latencies and record.latencies[0].arms else None
+    speeds = speed_ups(record)
     return {
         "verdict": max((verdict.verdict for verdict in found.values()), key=VERDICTS.index),
-        "ship": recommendation(record, found)["mode"],
-        "same": sum(outcome in ("identical", "within_noise") for outcome in outcomes),
+        "ship": recommendation(record, found, speeds).mode,
+        "same": sum(outcome in GOOD for outcome in outcomes),
         "judged": len(outcomes),
-        "speedups": {mode: speedup.ratio for mode, speedup in stats.speedups(timed).items()} if timed else {},
+        "speedups": {mode: speedup.ratio for mode, speedup in speeds.items()},
     }

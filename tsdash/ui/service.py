@@ -16,6 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from tsdash import environment, findings, stats, tables, verdicts
 from tsdash.engine.core import Engine
 from tsdash.plots import Figure, outcome_grid
+from tsdash.recommendation import Recommendation
 from tsdash.records import Record
 from tsdash.spec import Latency, RunSpec, Verdict, to_json
 from tsdash.store import Store
@@ -92,8 +93,13 @@ class Loaded:
     table: pd.DataFrame
     cells: list[findings.Cell]
     verdicts: dict[str, Verdict]
-    recommended: str | None
+    recommendation: Recommendation
     speed_ups: dict[str, stats.Speedup]
+
+    @property
+    def recommended(self) -> str | None:
+        """The mode to ship, where there is one."""
+        return self.recommendation.mode
 
     @property
     def latency(self) -> Latency | None:
@@ -128,16 +134,13 @@ def _refresh_s(loaded: Loaded) -> float:
 
 def _derived(record: Record) -> Loaded:
     found = verdicts.verdicts(record)
-    speed_ups = {}
-    for latency in record.latencies[:1]:
-        if latency.arms:  # without, timing failed and its notes say why
-            speed_ups = stats.speedups(latency)
+    speed_ups = verdicts.speed_ups(record)
     return Loaded(
         record=record,
         table=tables.outcomes(record),
         cells=tables.cells(record),
         verdicts=found,
-        recommended=verdicts.recommendation(record, found)["mode"],
+        recommendation=verdicts.recommendation(record, found, speed_ups),
         speed_ups=speed_ups,
     )
 
