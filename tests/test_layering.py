@@ -79,8 +79,8 @@ engine.zygote      | engine (worker)                                            
 findings           | spec formats stats judge                                           |
 tables             | spec plan stats judge records findings                             | numpy pandas
 plots              | spec formats tokens                                                | numpy pandas plotly
-report             | spec formats tokens stats judge records verdicts findings tables   | numpy pandas plotly
-                   | plots                                                              |
+report             | spec formats tokens exporters stats judge records libraries        | numpy pandas plotly
+                   | verdicts findings tables plots                                     |
 cli                | spec errors formats tokens environment models transforms inputs    |
                    | exporters plan stats judge repro diagnose.catalogue records store  |
                    | verdicts archive engine findings tables plots report               |

@@ -7,7 +7,9 @@ import math
 from typing import Any
 
 from tsdash import stats
+from tsdash.exporters import EXPORTERS
 from tsdash.judge import NOT_RUN, judge, plain_rule
+from tsdash.libraries import libraries
 from tsdash.records import Record
 from tsdash.spec import CONTROL, EAGER, CaseResult, Cause, Export, Latency, Verdict, to_json
 from tsdash.verdicts import recommendation, verdicts
@@ -60,6 +62,7 @@ def _mode(record: Record, mode: str, found: Verdict) -> dict[str, Any]:
         "verdict": found.verdict,
         "reasons": list(found.reasons),
         "export": _export(record.exports.get(mode)),
+        "runtime": runtime(record, mode),
         "cases": [
             _case(result, judgement.outcome, judgement.detail)
             for result, judgement in judged
@@ -87,6 +90,19 @@ def _coverage(record: Record) -> dict[str, Any] | None:
         "branches": {"run": reach.branches_run, "total": reach.branches},
         "not_run": to_json(reach.not_run),
         "one_sided": to_json(reach.one_sided),
+    }
+
+
+def runtime(record: Record, mode: str) -> dict[str, Any] | None:
+    """What the artefact needs where it runs, and what becomes of the mode; None for a mode that this version lacks."""
+    exporter, export = EXPORTERS.get(mode), record.exports.get(mode)
+    if exporter is None:
+        return None
+    return {
+        "needs": [*exporter.runtime, *(libraries(export) if export else ())],
+        "without_python": exporter.without_python,
+        "deprecated": exporter.deprecated,
+        "future": exporter.future,
     }
 
 

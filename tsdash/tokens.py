@@ -139,6 +139,17 @@ VERDICTS = {
 }
 
 
+ANSI = {
+    "green": 32,
+    "blue": 34,
+    "red": 31,
+    "orange": 33,
+    "yellow": 33,
+    "violet": 35,
+    "gray": 90,
+}  # a badge in a terminal
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mode:
     """How the marks of one export mode look. A family shares a hue; freezing lightens it and dashes the line."""
