@@ -8,7 +8,9 @@ from tsdash.errors import UserError
 from tsdash.records import Record
 from tsdash.ui import controls, live, results, service
 from tsdash.ui.faster import faster
+from tsdash.ui.mend import mended
 from tsdash.ui.page import as_markdown, is_dark, section
+from tsdash.ui.reached import reached
 from tsdash.ui.where import where
 from tsdash.ui.why import why
 
@@ -45,11 +47,13 @@ def show(run: int) -> None:
 
 def finished(loaded: service.Loaded, dark: bool) -> None:
     """The results, one question after another; everything below the grid is about one selection."""
+    mended(loaded)
     results.verdicts(loaded)
+    reached(loaded.record)
     selection = results.selected(loaded)
     results.grid(loaded, selection, dark)
     results.scope(loaded, selection)
-    why(loaded.record, selection)
+    why(loaded.record, selection, dark)
     where(loaded.record.id, selection, dark)
     faster(loaded, selection.mode, dark)
     results.circumstances(loaded.record)

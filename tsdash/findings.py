@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from tsdash import formats
 from tsdash.judge import GOOD as GOOD
 from tsdash.judge import NOT_RUN as NOT_RUN
-from tsdash.spec import PLAIN_TOLERANCE, Case, Cause, OutputFacts, Verdict
+from tsdash.spec import PLAIN_TOLERANCE, Case, Cause, OutputFacts, Reach, Verdict
 
 MOST_PARTS = 3  # clauses in one heading
 SHOWN_REASONS = 2
@@ -212,6 +212,32 @@ def why(causes: Sequence[Cause], outcome: str, detail: str) -> str:
         if cause.cause != "unknown" and cause.message:
             return cause.message if cause.message.endswith(".") else f"{cause.message}."
     return detail or "The difference is real, and nothing known explains it."
+
+
+def reached(reach: Reach) -> str:
+    """How much of the user's own forward the cases of a sweep ran."""
+    lines = f"{formats.count(reach.lines_run)} of {formats.counted(reach.lines, 'line')}"
+    branches = f" and {formats.count(reach.branches_run)} of {formats.counted(reach.branches, 'branch', 'branches')}"
+    whole = reach.lines_run == reach.lines and reach.branches_run == reach.branches
+    start = "The verdict speaks for all of forward" if whole else "The verdict speaks for a part of forward"
+    return f"{start}: the cases ran {lines}{branches if reach.branches else ''}."
+
+
+def turned(before: Mapping[str, Verdict], after: Mapping[str, Verdict]) -> str:
+    """What a change of the model did to the verdicts of the modes that both runs have."""
+    both = [mode for mode in after if mode in before]
+    moved = [mode for mode in both if after[mode].verdict != before[mode].verdict]
+    if not both:
+        return "The two runs have no mode in common."
+    words = {"ship": "ship", "do_not_ship": "do not ship", "inconclusive": "inconclusive"}
+    parts = [f"{m} turned from {words[before[m].verdict]} to {words[after[m].verdict]}" for m in moved[:MOST_PARTS]]
+    same = [mode for mode in both if mode not in moved]
+    if not moved:
+        verdicts = {after[mode].verdict for mode in same}
+        stays = words[after[same[0]].verdict] if len(verdicts) == 1 else "as before"
+        return f"No verdict turned: {formats.joined(same)} {'is' if len(same) == 1 else 'are'} still {stays}."
+    rest = [f"{formats.joined(same)} {'is' if len(same) == 1 else 'are'} as before"] if same else []
+    return f"{'; '.join([*parts, *rest])}."
 
 
 def elements(facts: OutputFacts) -> str:

@@ -250,7 +250,7 @@ def _base_fails(judged: Sequence[tuple[CaseResult, Judgement]]) -> Side | None:
 
 def counts_against(result: CaseResult, judgement: Judgement) -> bool:
     """Whether this case alone forbids shipping: it went wrong, and on the export's side."""
-    if judgement.outcome in ("identical", "within_noise"):
+    if judgement.outcome in ("identical", "within_noise", NOT_RUN):
         return False
     return not (judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash"))
 

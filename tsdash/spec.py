@@ -212,6 +212,15 @@ class Divergence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Baked:
+    """An expression of the user's source that is a constant in the export: its value while exporting, and eager's here."""
+
+    code: str
+    exporting: str
+    eager: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cause:
     """Why a mode fails, as far as the evidence goes. `file` and `line` are the user's own source."""
 
@@ -223,6 +232,7 @@ class Cause:
     evidence: tuple[str, ...] = ()
     fix: str = ""
     proved: bool = False  # forcing the suspect back in eager gave the export's result
+    baked: tuple[Baked, ...] = ()  # at `line`
     divergence: tuple[Divergence, ...] = ()  # of the leading cause: every module, in the order of their return
 
 

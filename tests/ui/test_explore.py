@@ -190,7 +190,7 @@ def test_the_cause_comes_with_its_evidence(finished: Callable[..., int]) -> None
     """Name, place, proof and evidence are in words."""
     text = "\n".join(element.value for element in explore(run=str(finished())).markdown)
     assert "baked_control_flow" in text
-    assert "proved by replay" in text
+    assert "✓ proved" in text
     assert "Two graphs differ here." in text
 
 

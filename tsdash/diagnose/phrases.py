@@ -60,6 +60,16 @@ def difference(suspect: Suspect, case: spec.Case, base: spec.Case) -> str:
     return f"{_capital(construct(suspect))}: {shown(suspect.base)}{unit} while exporting, {shown(suspect.trigger)}{unit} in eager at {where}."
 
 
+def baked(suspect: Suspect) -> tuple[spec.Baked, ...]:
+    """Both values of the suspect, to stand beside its line; none where one run never came by."""
+    site = suspect.site
+    if site.kind == ROUTE:
+        return ()
+    unit = " rounds" if site.kind == ITERATION else ""
+    exporting, eager = (f"{shown(event)}{unit}" for event in (suspect.base, suspect.trigger))
+    return (spec.Baked(code=shortened(site.code), exporting=exporting, eager=eager),)
+
+
 def proof(suspect: Suspect, proved: list[Suspect], mode: str) -> str:
     if len(proved) == 1:
         return f"Proved: with this put back to what it was while exporting, eager returns exactly what {mode} returns."

@@ -61,6 +61,7 @@ def _cause(group: list[Finding], lab: Laboratory) -> spec.Cause:
         evidence=evidence,
         fix=first.fix or fixes.fix(first.cause, lab.instrumentation.trees.get(path or ""), first.line),
         proved=first.strength is Strength.PROVED,
+        baked=tuple(dict.fromkeys(value for finding in group for value in finding.baked)),
     )
 
 

@@ -179,6 +179,7 @@ def _finding(
         line=line,
         message=phrases.message(cause, suspect),
         evidence=tuple(sentences),
+        baked=phrases.baked(suspect),
         order=suspect.trigger.order,
     )
 

@@ -57,6 +57,7 @@ class Finding:
     message: str = ""
     evidence: tuple[str, ...] = ()
     fix: str = ""
+    baked: tuple[spec.Baked, ...] = ()
     order: int = 0  # position in the execution of forward: of two alike the earlier one leads
 
 

@@ -4,6 +4,7 @@ Every figure has a fixed height, a title that says what its axes hold, a state f
 alternative, which `alt_text` reads back.
 """
 
+from tsdash.plots.divergence import divergence
 from tsdash.plots.elements import along_axis, delta_histogram, reference_density, where_map
 from tsdash.plots.frame import Figure, alt_text, plotly_template
 from tsdash.plots.history import run_changes, speed_changes
@@ -17,6 +18,7 @@ __all__ = [
     "along_axis",
     "alt_text",
     "delta_histogram",
+    "divergence",
     "latency_by_size",
     "latency_ecdf",
     "latency_histogram",

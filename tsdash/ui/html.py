@@ -15,21 +15,23 @@ from dataclasses import dataclass
 from html import escape
 
 from tsdash import formats
+from tsdash.spec import Baked
 from tsdash.tokens import OUTCOMES, VERDICTS, mode_look
 from tsdash.ui.style import pair
 
 WHOLE_LINES = 26  # marked sources up to this length are shown whole, as far as the frame is high
 LEAST_HIDDEN_LINES = 3  # fewer are shown: hiding them would save nothing
 AROUND_LINES = 8  # of longer ones, so many lines around each mark
-SIGNS = {"guilty": "▸", "warned": "!"}
+SIGNS = {"guilty": "▸", "warned": "!", "unreached": "·"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What a source line is marked with: `kind` is "guilty" or "warned", the notes stand below the line."""
+    """What a source line is marked with: `kind` is "guilty", "warned" or "unreached", the notes stand below the line."""
 
     kind: str
     notes: tuple[str, ...] = ()
+    values: tuple[Baked, ...] = ()  # stand beside the line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,7 @@ def code_view(source: str, *, title: str, first_line: int = 1, marks: Mapping[in
             note_css = f"ts-note-{mark.kind}"
             rows.append(
                 _Row(
-                    text=text,
+                    text=text + "".join(map(_value, mark.values)),
                     number=i + first_line,
                     sign=SIGNS[mark.kind],
                     css=css,
@@ -88,6 +90,12 @@ def code_view(source: str, *, title: str, first_line: int = 1, marks: Mapping[in
         else:
             rows.append(_Row(text=text, number=i + first_line))
     return _framed(rows, title)
+
+
+def _value(baked: Baked) -> str:
+    """What an expression of the line was while exporting, and is here."""
+    both = f"<b>{escape(baked.exporting)}</b> while exporting, <b>{escape(baked.eager)}</b> here"
+    return f'<span class="ts-baked" title="{escape(baked.code)}">{both}</span>'
 
 
 def _shown(n_lines: int, marked: Sequence[int]) -> set[int]:

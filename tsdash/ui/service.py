@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import ipaddress
+import re
 import statistics
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -15,10 +18,11 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tsdash import environment, findings, stats, tables, verdicts
 from tsdash.engine.core import Engine
+from tsdash.models import files
 from tsdash.plots import Figure, outcome_grid
 from tsdash.recommendation import Recommendation
 from tsdash.records import Record
-from tsdash.spec import Latency, RunSpec, Verdict, to_json
+from tsdash.spec import Latency, ModelSource, RunSpec, Verdict, to_json
 from tsdash.store import Store
 
 KEPT_RUNS = 16
@@ -165,6 +169,19 @@ def expected_s(model: str, n_cases: int, n_modes: int, *, latency: bool) -> floa
     rates = [run.seconds / (run.cases * len(run.modes)) for run in same if run.seconds]
     rate = statistics.median(rates) if rates else FIRST_GUESS_S
     return LEAST_S + rate * n_cases * n_modes + (LATENCY_S * (n_modes + 2) if latency else 0)
+
+
+def keep_model(filename: str, text: str) -> ModelSource:
+    """A model file that came through the browser, kept under the SHA-256 of its text. Raises ModelError for what is none."""
+    name = re.sub(r"[^\w.-]", "_", Path(filename).name.removesuffix(".py"), flags=re.ASCII).lstrip(".")[:80]
+    text = text.replace("\r\n", "\n")
+    raw = text.encode("utf-8", "surrogatepass")
+    folder = store().folder / "models" / hashlib.sha256(raw).hexdigest()[:16]
+    path = folder / f"{name or 'model'}.py"
+    files.default_dims(ModelSource(name=path.name, kind="file", filename=path.name, text=text))
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(raw)
+    return files.read(path, str(path))
 
 
 def sweep_facts(sweep: object, effort: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The stylesheet of our own `ts-` classes. Nothing here names a class of Streamlit.
+"""The stylesheet of our own `ts-` classes. Nothing here names a class of Streamlit but `st-key-…`, its own way to a container by the key we gave.
 
 Colours are `light-dark(…)` pairs, so a view follows the switch of appearance without Python being asked.
 """
@@ -39,6 +39,11 @@ STYLE = f"""<style>
 .ts-guilty .ts-sign {{ color: {pair(_BAD.ink)}; font-weight: 700 }}
 .ts-warned {{ background: {pair(MARK_TINTS["warned"])}; border-left-color: {pair(_WARNED.fill)} }}
 .ts-warned .ts-sign {{ color: {pair(_WARNED.ink)}; font-weight: 700 }}
+.ts-unreached .ts-text, .ts-unreached .ts-sign {{ color: {_look("muted")} }}
+.ts-unreached .ts-text {{ border-left: 3px dotted {_look("muted")}; padding-left: 4px }}
+.ts-note-unreached {{ color: {_look("muted")} }}
+.ts-baked {{ font-family: {FONT}; margin-left: 2ch; padding: 0 6px; border: 1px solid {pair(_BAD.ink)};
+  border-radius: {RADIUS_PX}px; color: {pair(_BAD.ink)}; background: {_look("page")} }}
 .ts-add {{ background: {pair(MARK_TINTS["added"])} }}
 .ts-add .ts-sign {{ color: {pair(_GOOD.ink)}; font-weight: 700 }}
 .ts-del {{ background: {pair(MARK_TINTS["removed"])} }}
@@ -67,6 +72,18 @@ STYLE = f"""<style>
 .ts-bar i {{ display: block; border-radius: 1px }}
 .ts-sub {{ color: {_look("muted")} }}
 .ts-verdicts code, .ts-note code {{ font: 0.8667rem {FONT_MONO}; background: none; color: inherit; padding: 0 }}
+.ts-short {{ width: 90px; flex: none }}
+.ts-reach {{ display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; font-size: 0.9333rem; color: {_look("muted")} }}
+.ts-list {{ margin: 0; padding-left: 1.2em; font-size: 0.9333rem }}
+.ts-list code, .ts-reach code {{ font: 0.8667rem {FONT_MONO}; background: none; color: inherit; padding: 0 }}
+.ts-tall {{ max-height: 300px; overflow: auto }}
+.ts-tree {{ width: 100%; border-collapse: collapse; font-size: 0.9333rem; line-height: 1.5 }}
+.ts-tree th {{ text-align: left; font-weight: 400; font-size: 0.8667rem; color: {_look("muted")}; padding: 0 12px 4px 0;
+  white-space: nowrap; position: sticky; top: 0; background: {_look("page")} }}
+.ts-tree td {{ padding: 0 12px 0 0; white-space: nowrap }}
+.ts-tree .ts-num {{ font-variant-numeric: tabular-nums }}
+.st-key-mend textarea {{ font: 0.8667rem/1.55 {FONT_MONO}; white-space: pre; overflow-x: auto }}
+.ts-edged {{ outline: 1px solid {_look("border")} }}
 .ts-facts.ts-facts {{ display: flex; flex-wrap: wrap; gap: 8px 24px; margin: 0; padding: 0; font-size: 0.9333rem }}
 .ts-facts > div {{ cursor: help }}
 .ts-facts dt {{ color: {_look("muted")}; font-size: 0.8667rem; font-weight: 400 }}

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import ast
+from collections.abc import Sequence
 
 import streamlit as st
 
 from tsdash import findings, formats
+from tsdash.plots import divergence
 from tsdash.records import Record
-from tsdash.spec import Cause, ErrorFacts, Export
-from tsdash.ui.html import Mark, code_view, diff_view
-from tsdash.ui.page import as_markdown, grid, section
+from tsdash.spec import Baked, Cause, ErrorFacts, Export
+from tsdash.ui.causes import cards, first_line
+from tsdash.ui.html import Mark, code_view
+from tsdash.ui.mend import try_fix
+from tsdash.ui.page import as_markdown, figure, grid, section
 from tsdash.ui.results import Selection
+from tsdash.ui.tree import module_tree
 
-MOST_CAUSES = 5
-UNKNOWN = "unknown"
 MOST_WARNINGS = 12  # in words; the others are counted
 CODE_HEIGHT_PX = 400
 SHORT_TEXT = 2000  # characters that are shown without a frame that scrolls
 
 
-def why(record: Record, selection: Selection) -> None:
-    """Source on the left, evidence on the right, the exported code below."""
+def why(record: Record, selection: Selection, dark: bool) -> None:
+    """Source on the left, evidence on the right; below, where in the network it happens, a way to try the fix, and the code
+    that the export kept."""
     causes = record.causes.get(selection.mode, ())
     export = record.exports.get(selection.mode)
     failing = selection.judgement.outcome not in (*findings.GOOD, findings.NOT_RUN)
@@ -34,7 +37,7 @@ def why(record: Record, selection: Selection) -> None:
             st.html(code_view(source.text, title=source.filename, marks=marks))
         with cells.cell():
             if failing:
-                _causes(causes[:MOST_CAUSES])
+                cards(causes)
                 _structure(selection)
                 _ended(selection)
             _warnings(export, source.filename)
@@ -42,6 +45,9 @@ def why(record: Record, selection: Selection) -> None:
         _warnings(export, source.filename)
         with st.expander(source.filename):
             st.html(code_view(source.text, title=source.filename))
+    if failing:
+        _diverging(causes, selection.mode, dark)
+        try_fix(record, causes)
     if export and export.code:
         with st.expander(f"The code that {selection.mode} kept"):
             st.code(export.code, language="python", height=CODE_HEIGHT_PX)
@@ -58,15 +64,22 @@ def source_marks(
         if cause.line is not None and cause.file == ours:
             blamed.setdefault(cause.line, []).append(cause.message or cause.cause)
     if error and error.line is not None and error.file == ours and not blamed:
-        blamed.setdefault(error.line, []).append(f"{error.type}: {_first(error.message)}")
+        blamed.setdefault(error.line, []).append(f"{error.type}: {first_line(error.message)}")
+    values: dict[int, tuple[Baked, ...]] = {
+        cause.line: cause.baked for cause in reversed(causes) if cause.line is not None and cause.baked
+    }
     for warning in export.warnings if export else ():
         if warning.line is not None and warning.file == ours:
-            warned.setdefault(warning.line, []).append(f"{warning.category}: {_first(warning.message)}")
+            warned.setdefault(warning.line, []).append(f"{warning.category}: {first_line(warning.message)}")
+    reach = record.description.reach if record.description else None
+    unreached = {line.line for line in reach.not_run if line.file == ours} if reach else set()
     lines = dict.fromkeys([*blamed, *warned])
-    return {
+    left = {line: Mark(kind="unreached") for line in sorted(unreached - lines.keys())} if lines else {}
+    return left | {
         line: Mark(
             kind="guilty" if line in blamed else "warned",
             notes=tuple(dict.fromkeys([*blamed.get(line, []), *warned.get(line, [])])),
+            values=values.get(line, ()),
         )
         for line in lines
     }
@@ -79,42 +92,16 @@ def _error(selection: Selection) -> ErrorFacts | None:
     return selection.result.exported.error or selection.result.eager.error
 
 
-def _first(message: str) -> str:
-    """The first line of a message that is not empty."""
-    return next((line.strip() for line in message.splitlines() if line.strip()), "no message")
-
-
-def _causes(causes: tuple[Cause, ...]) -> None:
-    known = [cause for cause in causes if cause.cause != UNKNOWN]
-    for cause in known or causes:
-        proof = " · proved by replay" if cause.proved else ""
-        place = f" {as_markdown(cause.file or '')} line {cause.line}" if cause.line else ""
-        st.markdown(f":red-badge[{cause.cause}]{place}{proof}")
-        if cause.evidence:
-            st.markdown("\n".join(f"- {as_markdown(' '.join(sentence.split()))}" for sentence in cause.evidence))
-        if cause.fix:
-            _fix(cause.fix)
-    for cause in causes:
-        if known and cause.cause == UNKNOWN:
-            st.caption(f"Not explained by this: {as_markdown(_first(cause.message))}")
-
-
-def _fix(fix: str) -> None:
-    """A fix as a diff, as code, or as an instruction, whichever it is."""
-    if fix.startswith(("--- ", "@@", "-", "+")):
-        st.html(diff_view(fix, title="Fix"))
-    elif _is_code(fix):
-        st.html(code_view(fix, title="Fix"))
-    else:
-        st.markdown(f"**Fix** {as_markdown(fix)}")
-
-
-def _is_code(text: str) -> bool:
-    try:
-        ast.parse(text)
-    except SyntaxError:
-        return False
-    return True
+def _diverging(causes: Sequence[Cause], mode: str, dark: bool) -> None:
+    """How far off every module is in the case that the leading cause was found with: along the network, and as a tree."""
+    found = causes[0].divergence if causes else ()
+    if not found:
+        return
+    cells = grid(2, min_column_width=460)
+    with cells.cell():
+        figure(divergence(found, mode, dark), key="divergence")
+    with cells.cell():
+        st.html(module_tree(found))
 
 
 def _structure(selection: Selection) -> None:
@@ -151,6 +138,6 @@ def _warnings(export: Export | None, ours: str) -> None:
     st.markdown(f"**{formats.counted(len(elsewhere), 'warning')}** of the export outside the model file")
     for warning in elsewhere[:MOST_WARNINGS]:
         place = f" ({as_markdown(warning.file)} line {warning.line})" if warning.file else ""
-        st.caption(f"{as_markdown(warning.category)}: {as_markdown(_first(warning.message))}{place}")
+        st.caption(f"{as_markdown(warning.category)}: {as_markdown(first_line(warning.message))}{place}")
     if len(elsewhere) > MOST_WARNINGS:
         st.caption(f"… and {len(elsewhere) - MOST_WARNINGS} more")
