@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tsdash.judge import Tolerance, judge, plain_rule, verdict
+from tsdash.judge import Tolerance, judge, plain_rule
 from tsdash.spec import (
     Case,
     CaseResult,
@@ -18,6 +18,7 @@ from tsdash.spec import (
     StructureDifference,
     Verdict,
 )
+from tsdash.verdicts import verdict
 
 ERROR = ErrorFacts(type="ValueError", message="no\nmore")
 SAME = OutputFacts(

@@ -71,6 +71,7 @@ store              | spec errors environment records                            
 libraries          | spec                                                               |
 recommendation     | formats stats                                                      |
 verdicts           | spec exporters stats judge records libraries recommendation        |
+rejudge            | spec errors judge records verdicts                                 |
 archive            | spec errors store                                                  |
 engine             | spec errors environment tracebacks models exporters judge store    | psutil
                    | verdicts                                                           |
@@ -80,15 +81,15 @@ findings           | spec formats stats judge                                   
 tables             | spec plan stats judge records findings                             | numpy pandas
 plots              | spec formats tokens                                                | numpy pandas plotly
 report             | spec formats tokens exporters stats judge records libraries        | numpy pandas plotly
-                   | verdicts findings tables plots                                     |
+                   | verdicts rejudge findings tables plots                             |
 cli                | spec errors formats tokens environment models transforms inputs    |
                    | exporters plan stats judge repro diagnose.catalogue records store  |
-                   | verdicts archive engine findings tables plots report               |
+                   | verdicts rejudge archive engine findings tables plots report       |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
                    | exporters plan elements stats judge repro diagnose.catalogue       |
                    | records store verdicts archive engine findings tables plots report |
-                   | libraries recommendation                                           |
+                   | libraries recommendation rejudge                                   |
 """
 SCRIPTS = ("app", "pages")  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them

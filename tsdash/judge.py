@@ -1,4 +1,4 @@
-"""Facts → the outcome of a case → the verdict of a mode. Nothing here runs anything, so every stored run can be judged again.
+"""Facts → the outcome of a case. Nothing here runs anything, so every stored run can be judged again.
 
 The rule for numbers guesses no tolerance. Eager is run once more in float64, as the referee. The export passes when its error
 against the referee is no more than a small factor of eager's own error plus a floor of a few roundings of the output's dtype:
@@ -13,26 +13,20 @@ the dtype at 1. Where float64 does not run, the tolerances of torch.testing.asse
 
 from __future__ import annotations
 
-from collections import Counter
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tsdash import formats
 from tsdash.spec import (
-    OUTCOMES,
     PLAIN_TOLERANCE,
     CaseResult,
-    Description,
     ErrorFacts,
     Judgement,
     OutputFacts,
     Side,
-    Verdict,
 )
 
-NO_ARTEFACT = ("export_error", "timeout", "crash")
-EAGERS_FAULT = {"raised": "raises", "timeout": "does not come to an end", "crash": "ends its process"}
-MOST_LINES = 5  # of source that a reason names
 GOOD = ("identical", "within_noise")  # outcomes that agree with eager
 NOT_RUN = "not_run"  # no outcome: the case could not be made, or has not been reached
 
@@ -61,57 +55,75 @@ TESTING_TOLERANCES = {  # (rtol, atol) of torch.testing.assert_close
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """A limit that the user sets in place of the referee: |Δ| ≤ absolute everywhere."""
+    """A limit that the user sets in place of the referee: |Δ| ≤ absolute everywhere.
+
+    It has no say over NaN, integers and structure. A class that changes within it needs no rule of its own: the two
+    candidates are then no further apart than twice the limit.
+    """
 
     absolute: float
+
+    @functools.cached_property
+    def words(self) -> str:
+        return formats.delta(self.absolute)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Margin:
+    """An output as a tolerance sees it. `words` begin the sentence that says on which side of the tolerance it lies."""
+
+    max_abs: float
+    words: str
 
 
 def judge(result: CaseResult, tolerance: Tolerance | None = None) -> Judgement:
     """The outcome of one case, and the sentence that says why."""
+    if tolerance is not None and (limits := margins(result)):
+        return hold(limits, tolerance)
     eager, exported = result.eager, result.exported
     if exported.ended == "export_error":
-        return Judgement(outcome="export_error", detail=f"The export failed: {_first_line(exported.error)}")
+        return Judgement(outcome="export_error", detail=f"The export failed: {first_line(exported.error)}")
     if eager.ended == exported.ended == "not_run" and exported.error is not None:
         return Judgement(outcome=NOT_RUN, detail=exported.error.message)
     if eager.ended in ("no_inputs", "not_run") and exported.ended not in ("timeout", "crash"):
-        return Judgement(outcome=NOT_RUN, detail=f"Not run: {_first_line(eager.error)}" if eager.error else "Not run.")
+        return Judgement(outcome=NOT_RUN, detail=f"Not run: {first_line(eager.error)}" if eager.error else "Not run.")
     for name, side in (("eager", eager), ("the export", exported)):
         if side.ended == "bug":
             return Judgement(
                 outcome=NOT_RUN, detail=f"tsdash itself failed while running {name}: {_last_line(side.error)}"
             )
         if side.ended in ("timeout", "crash"):
-            return Judgement(outcome=side.ended, detail=f"In {name}: {_first_line(side.error)}.")
+            return Judgement(outcome=side.ended, detail=f"In {name}: {first_line(side.error)}.")
     if result.case.device == "meta":
         blind = _blind_probe(eager, exported)
         if blind:
             return Judgement(outcome=NOT_RUN, detail=blind)
     if eager.ended == "raised" and exported.ended == "raised":
-        return Judgement(outcome="identical", detail=f"Both raise; eager: {_first_line(eager.error)}")
+        return Judgement(outcome="identical", detail=f"Both raise; eager: {first_line(eager.error)}")
     if eager.ended == "raised":
         return Judgement(
-            outcome="mismatch", detail=f"Eager raises and the export returns. Eager: {_first_line(eager.error)}"
+            outcome="mismatch", detail=f"Eager raises and the export returns. Eager: {first_line(eager.error)}"
         )
     if exported.ended == "raised":
         return Judgement(
-            outcome="runtime_error", detail=f"Eager returns, the export raises: {_first_line(exported.error)}"
+            outcome="runtime_error", detail=f"Eager returns, the export raises: {first_line(exported.error)}"
         )
-    return _compared(result, tolerance)
+    return _compared(result)
 
 
 def _blind_probe(eager: Side, exported: Side) -> str:
     """Why a run on the meta device says nothing; empty where it speaks. It has shapes but no values, so whatever asks for a
     value fails there, and only a complaint about devices tells that one was baked."""
     if eager.ended == "raised":
-        return f"The meta device says nothing here: eager itself needs values. {_first_line(eager.error)}"
+        return f"The meta device says nothing here: eager itself needs values. {first_line(eager.error)}"
     message = exported.error.message.lower() if exported.error is not None else ""
     # A size divided by a constant: loading moves the constant to meta and leaves the size, which no real device does.
     if exported.ended == "raised" and ("device" not in message or "expected divisor (b)" in message):
-        return f"The meta device says nothing here: the export needs values. {_first_line(exported.error)}"
+        return f"The meta device says nothing here: the export needs values. {first_line(exported.error)}"
     return ""
 
 
-def _compared(result: CaseResult, tolerance: Tolerance | None) -> Judgement:
+def _compared(result: CaseResult) -> Judgement:
     if result.structure:
         first = result.structure[0]
         more = f", and {len(result.structure) - 1} more" if len(result.structure) > 1 else ""
@@ -122,35 +134,50 @@ def _compared(result: CaseResult, tolerance: Tolerance | None) -> Judgement:
     differing = [facts for facts in result.outputs if not facts.identical]
     if not differing:
         return Judgement(outcome="identical", detail="The same bits in every output.")
-    for facts in differing:
-        wrong = _wrong(facts, tolerance)
-        if wrong:
-            return Judgement(outcome="mismatch", detail=f"{facts.path}: {wrong}")
+    for reason in (_broken, _beyond_noise):
+        for facts in differing:
+            if wrong := reason(facts):
+                return Judgement(outcome="mismatch", detail=f"{facts.path}: {wrong}")
     worst = max(differing, key=lambda facts: facts.max_abs)
-    return Judgement(outcome="within_noise", detail=f"{worst.path}: {_excuse(worst, tolerance)}")
+    return Judgement(outcome="within_noise", detail=f"{worst.path}: {_excuse(worst)}")
 
 
-def _wrong(facts: OutputFacts, tolerance: Tolerance | None) -> str:
-    """Why the output is wrong; empty where the arithmetic explains the difference."""
-    delta = formats.delta(facts.max_abs)
-    if facts.nan_disagree:
-        return (
-            f"NaN on one side only in {formats.count(facts.nan_disagree)} of {formats.count(facts.elements)} elements."
-        )
-    if facts.inf_disagree:
-        return (
-            f"Inf on one side only in {formats.count(facts.inf_disagree)} of {formats.count(facts.elements)} elements."
-        )
+def margins(result: CaseResult) -> tuple[Margin, ...]:
+    """What a tolerance decides the case by: every output that differs. Empty where a tolerance has no say."""
+    if result.eager.ended != "returned" or result.exported.ended != "returned" or result.structure:
+        return ()
+    differing = [facts for facts in result.outputs if not facts.identical]
+    if any(_broken(facts) for facts in differing):
+        return ()
+    return tuple(
+        Margin(max_abs=facts.max_abs, words=f"{facts.path}: max |Δ| is {formats.delta(facts.max_abs)}")
+        for facts in differing
+    )
+
+
+def hold(limits: Sequence[Margin], tolerance: Tolerance) -> Judgement:
+    """The outcome of a case by the user's own tolerance."""
+    for margin in limits:
+        if not margin.max_abs <= tolerance.absolute:
+            return Judgement(outcome="mismatch", detail=f"{margin.words}, beyond {tolerance.words}.")
+    worst = max(limits, key=lambda margin: margin.max_abs)
+    return Judgement(outcome="within_noise", detail=f"{worst.words}, within {tolerance.words}.")
+
+
+def _broken(facts: OutputFacts) -> str:
+    """Why the output is wrong whatever the tolerance; empty where it is not."""
+    for name, count in (("NaN", facts.nan_disagree), ("Inf", facts.inf_disagree)):
+        if count:
+            return f"{name} on one side only in {formats.count(count)} of {formats.count(facts.elements)} elements."
     if facts.dtype not in EPS:
-        return f"{facts.dtype} values differ by up to {delta}, and this dtype has no rounding."
-    if tolerance is not None:
-        return (
-            f"max |Δ| is {delta}, beyond {formats.delta(tolerance.absolute)}."
-            if facts.max_abs > tolerance.absolute
-            else ""
-        )
+        return f"{facts.dtype} values differ by up to {formats.delta(facts.max_abs)}, and this dtype has no rounding."
+    return ""
+
+
+def _beyond_noise(facts: OutputFacts) -> str:
+    """Why the output is wrong by the referee; empty where the arithmetic explains the difference."""
     if not within_noise(facts):
-        return f"max |Δ| is {delta}, {_referee(facts)}."
+        return f"max |Δ| is {formats.delta(facts.max_abs)}, {_referee(facts)}."
     flips = (facts.argmax_flips or 0) - facts.argmax_ties
     if flips > 0 and facts.flip_gap > noise_floor(facts):
         return f"the predicted class changes in {formats.count(flips)} of {formats.count(facts.argmax_rows or 0)} rows."
@@ -197,10 +224,8 @@ def _referee(facts: OutputFacts) -> str:
     return f"and against float64 the export is off by {formats.delta(facts.oracle.actual_max)}, eager by {formats.delta(facts.oracle.expected_max)}"
 
 
-def _excuse(facts: OutputFacts, tolerance: Tolerance | None) -> str:
+def _excuse(facts: OutputFacts) -> str:
     delta = formats.delta(facts.max_abs)
-    if tolerance is not None:
-        return f"max |Δ| is {delta}, within {formats.delta(tolerance.absolute)}."
     if facts.oracle is None:
         return f"max |Δ| is {delta}, within torch.testing's tolerance for {facts.dtype}."
     nearer = (
@@ -211,43 +236,6 @@ def _excuse(facts: OutputFacts, tolerance: Tolerance | None) -> str:
     return f"max |Δ| is {delta}, no more than {facts.dtype} arithmetic explains; {nearer}."
 
 
-def verdict(
-    results: Sequence[CaseResult],
-    *,
-    description: Description | None = None,
-    planned: int | None = None,
-    tolerance: Tolerance | None = None,
-) -> Verdict:
-    """What the cases of one mode come to. `planned` is how many cases the sweep has, where not all have run."""
-    judged = [(result, judge(result, tolerance)) for result in results]
-    judged = [(result, judgement) for result, judgement in judged if judgement.outcome != NOT_RUN]
-    counts = Counter(judgement.outcome for _, judgement in judged)
-    outcome = max(counts, key=OUTCOMES.index, default=NOT_RUN)
-    fatal = [(result, judgement) for result, judgement in judged if counts_against(result, judgement)]
-    doubts = _doubts(judged, description, planned)
-    if _eagers_own_fault(judged, description):
-        return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
-    if fatal:
-        return Verdict(outcome=outcome, verdict="do_not_ship", reasons=(*_against(fatal, len(judged)), *doubts))
-    if doubts:
-        return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
-    return Verdict(outcome=outcome, verdict="ship", reasons=(*_in_favour(judged, counts), *_reached(description)))
-
-
-def _eagers_own_fault(judged: Sequence[tuple[CaseResult, Judgement]], description: Description | None) -> bool:
-    """Whether eager leaves nothing to judge an export by: it does not repeat itself, or raises where it is exported from."""
-    failures = [result.exported.error for result, judgement in judged if judgement.outcome == "export_error"]
-    restless = description is not None and not description.deterministic
-    refused = any(error is not None and error.type != "TracingCheckError" for error in failures)
-    return (restless and not refused) or _base_fails(judged) is not None
-
-
-def _base_fails(judged: Sequence[tuple[CaseResult, Judgement]]) -> Side | None:
-    """Eager's side of the base case, where it did not return from the inputs that the export was to be made from."""
-    unexported = [r for r, _ in judged if r.case.varied == "base" and r.exported.ended in NO_ARTEFACT]
-    return next((r.eager for r in unexported if r.eager.ended in EAGERS_FAULT), None)
-
-
 def counts_against(result: CaseResult, judgement: Judgement) -> bool:
     """Whether this case alone forbids shipping: it went wrong, and on the export's side."""
     if judgement.outcome in ("identical", "within_noise", NOT_RUN):
@@ -255,98 +243,11 @@ def counts_against(result: CaseResult, judgement: Judgement) -> bool:
     return not (judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash"))
 
 
-def _doubts(
-    judged: Sequence[tuple[CaseResult, Judgement]], description: Description | None, planned: int | None
-) -> list[str]:
-    doubts = []
-    if description is not None and not description.deterministic:
-        doubts.append(
-            "Eager is not deterministic: two calls with the same inputs under one seed differ, so no export can be judged by its values."
-        )
-    base = _base_fails(judged)
-    if base is not None:
-        fault = f"Eager itself {EAGERS_FAULT[base.ended]} on the base inputs"
-        return [*doubts, f"{fault}, so there is nothing to export from: {_first_line(base.error)}"]
-    lost = [
-        result
-        for result, judgement in judged
-        if judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash")
-    ]
-    if lost:
-        doubts.append(
-            f"Eager itself did not finish in {len(lost)} of {len(judged)} cases, so they say nothing about the export."
-        )
-    if planned is not None and len(judged) < planned:
-        skipped = planned - len(judged)
-        if not judged or skipped > planned / 2:
-            doubts.append(f"Only {len(judged)} of {planned} cases ran.")
-    if (
-        judged
-        and not any(result.eager.ended == "returned" for result, _ in judged if result.exported.ended != "export_error")
-        and not any(j.outcome == "export_error" for _, j in judged)
-    ):
-        doubts.append(f"Eager returned in none of the {len(judged)} cases: there is nothing to compare.")
-    if description is not None and description.reach is not None and judged and judged[0][0].mode.startswith("trace"):
-        for line in description.reach.one_sided[:MOST_LINES]:
-            doubts.append(
-                f"{line.file} line {line.line}, `{line.code}`, goes the same way in every case, and a trace keeps only that way: nothing here says what it answers on the other."
-            )
-    return doubts
-
-
-def _reached(description: Description | None) -> list[str]:
-    """How much of forward a verdict speaks for, and the lines that it does not."""
-    reach = description.reach if description is not None else None
-    if reach is None:
-        return []
-    if not reach.not_run and reach.branches_run == reach.branches:
-        return ["They run every line and every branch of forward."]
-    lines = f"{reach.lines_run} of {reach.lines} lines and {reach.branches_run} of {reach.branches} branches"
-    named = ", ".join(f"{line.file} line {line.line} `{line.code}`" for line in reach.not_run[:MOST_LINES])
-    more = f" and {len(reach.not_run) - MOST_LINES} more" if len(reach.not_run) > MOST_LINES else ""
-    return [f"They run {lines} of forward" + (f", and never {named}{more}." if named else ".")]
-
-
-def _against(fatal: Sequence[tuple[CaseResult, Judgement]], total: int) -> list[str]:
-    """A sentence for each kind of failure, the worst kind first."""
-    reasons = []
-    for outcome in sorted({judgement.outcome for _, judgement in fatal}, key=OUTCOMES.index, reverse=True):
-        group = [(result, judgement) for result, judgement in fatal if judgement.outcome == outcome]
-        if outcome == "export_error":
-            return [group[0][1].detail]
-        axes = ", ".join(dict.fromkeys(result.case.varied for result, _ in group if result.case.varied != "base"))
-        where = f" (varying {axes})" if axes and len(group) < total else ""
-        reasons.append(f"{OUTCOME_WORDS[outcome]} in {len(group)} of {total} cases{where}: {group[0][1].detail}")
-    return reasons
-
-
-OUTCOME_WORDS = {
-    "mismatch": "Wrong answers",
-    "runtime_error": "The export raises where eager returns",
-    "timeout": "Killed at the time limit",
-    "crash": "The process died",
-}
-
-
-def _in_favour(judged: Sequence[tuple[CaseResult, Judgement]], counts: Counter[str]) -> list[str]:
-    both_raise = sum(result.eager.ended == "raised" for result, _ in judged)
-    total = len(judged)
-    if counts["identical"] == total:
-        reasons = [f"The same bits in all {total} cases."]
-    else:
-        reasons = [
-            f"The same bits in {counts['identical']} of {total} cases, the other {counts['within_noise']} within the noise of the arithmetic."
-        ]
-    if both_raise:
-        reasons.append(f"In {both_raise} of them both eager and the export raise.")
-    return reasons
-
-
 def _last_line(error: ErrorFacts | None) -> str:
     return error.message.strip().rpartition("\n")[2] if error is not None else "no message"
 
 
-def _first_line(error: ErrorFacts | None) -> str:
+def first_line(error: ErrorFacts | None) -> str:
     """The type and the first line of a message that says something."""
     if error is None:
         return "no message"

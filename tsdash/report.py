@@ -8,18 +8,21 @@ from typing import Any
 
 from tsdash import stats
 from tsdash.exporters import EXPORTERS
-from tsdash.judge import NOT_RUN, judge, plain_rule
+from tsdash.judge import NOT_RUN, Tolerance, plain_rule
 from tsdash.libraries import libraries
 from tsdash.records import Record
-from tsdash.spec import CONTROL, EAGER, CaseResult, Cause, Export, Latency, Verdict, to_json
-from tsdash.verdicts import recommendation, verdicts
+from tsdash.rejudge import Rejudged, rejudge
+from tsdash.spec import CONTROL, EAGER, CaseResult, Cause, Export, Latency, to_json
+from tsdash.verdicts import recommendation
 
 SCHEMA = "tsdash.check/1"
 
 
-def check_report(record: Record) -> dict[str, Any]:
-    """The run as CONTRACT's JSON. Numbers that are not finite are null: their counts say how many there were."""
-    found = verdicts(record)
+def check_report(record: Record, tolerance: Tolerance | None = None) -> dict[str, Any]:
+    """The run as CONTRACT's JSON, judged by `tolerance` where there is one. Numbers that are not finite are null: their counts
+    say how many there were."""
+    judged = rejudge(record, tolerance)
+    found = judged.verdicts
     report = {
         "schema": SCHEMA,
         "tsdash": record.environment.get("tsdash"),
@@ -35,7 +38,8 @@ def check_report(record: Record) -> dict[str, Any]:
             "planned": len(record.spec.cases) * len(record.spec.modes),
             "done": len(record.results),
         },
-        "modes": {mode: _mode(record, mode, found[mode]) for mode in record.spec.modes},
+        "tolerance": None if tolerance is None else tolerance.absolute,
+        "modes": {mode: _mode(record, mode, judged) for mode in record.spec.modes},
         "recommendation": to_json(recommendation(record, found)),
     }
     return dict(_finite(report))
@@ -54,9 +58,9 @@ def _model(record: Record) -> dict[str, Any]:
     return {**facts, **to_json(description)}
 
 
-def _mode(record: Record, mode: str, found: Verdict) -> dict[str, Any]:
-    results = record.of(mode)
-    judged = [(result, judge(result)) for result in results]
+def _mode(record: Record, mode: str, rejudged: Rejudged) -> dict[str, Any]:
+    found = rejudged.verdicts[mode]
+    judged = [(result, rejudged.judgements[mode, result.case.id]) for result in record.of(mode)]
     return {
         "outcome": found.outcome,
         "verdict": found.verdict,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from tsdash import findings, plan
-from tsdash.judge import NOT_RUN, Tolerance, judge, plain_rule
+from tsdash.judge import NOT_RUN, judge, plain_rule
 from tsdash.records import Record, Summary
-from tsdash.spec import OUTCOMES, Case, CaseResult, Latency, OutputFacts, RunSpec
+from tsdash.spec import OUTCOMES, Case, CaseResult, Judgement, Latency, OutputFacts, RunSpec
 
 HISTORY_COLUMNS = (
     "run",
@@ -29,36 +29,53 @@ HISTORY_COLUMNS = (
     "pinned",
     "note",
 )
+NOT_YET = "Not run yet."
 CHANGES = ("worse", "better", "same", "new", "gone")
 CASE_COLUMNS = ("mode", "case", "varied", "label", "outcome", "detail", "hover", "max_abs", "plain_rule")
 
 
-def outcomes(record: Record, tolerance: Tolerance | None = None) -> pd.DataFrame:
+Judgements = Mapping[tuple[str, str], Judgement]  # by mode and case, as `rejudge` has them
+
+
+def outcomes(record: Record, judgements: Judgements | None = None) -> pd.DataFrame:
     """Every planned (mode, case) of a run, one row each, grouped by what was varied; `not_run` until its result is there.
 
-    Columns: CASE_COLUMNS. `label` is the short tick, `hover` the sentences for a pointer.
+    Columns: CASE_COLUMNS. `label` is the short tick, `hover` the sentences for a pointer. `judgements` under another rule
+    than that of `judge` take its place.
     """
-    return _outcomes(record.spec, {(result.mode, result.case.id): result for result in record.results}, tolerance)
+    results = {(result.mode, result.case.id): result for result in record.results}
+    known = judgements if judgements is not None else {key: judge(result) for key, result in results.items()}
+    return _outcomes(record.spec, results, known)
 
 
 def planned(spec: RunSpec) -> pd.DataFrame:
     """The same table for a run that has not begun."""
-    return _outcomes(spec, {}, None)
+    return _outcomes(spec, {}, {})
 
 
-def _outcomes(spec: RunSpec, results: dict[tuple[str, str], CaseResult], tolerance: Tolerance | None) -> pd.DataFrame:
+def recoloured(table: pd.DataFrame, judgements: Judgements) -> pd.DataFrame:
+    """The table of `outcomes` under other `judgements`, in a moment: all that does not depend on them is kept."""
+    unknown = Judgement(outcome=NOT_RUN, detail=NOT_YET)
+    found = [judgements.get(key, unknown) for key in zip(table["mode"], table["case"], strict=True)]
+    heads = (hover.partition("\n")[0] for hover in table["hover"])
+    return table.assign(
+        outcome=[judgement.outcome for judgement in found],
+        detail=[judgement.detail for judgement in found],
+        hover=[f"{head}\n{judgement.detail}" for head, judgement in zip(heads, found, strict=True)],
+    )
+
+
+def _outcomes(spec: RunSpec, results: dict[tuple[str, str], CaseResult], judgements: Judgements) -> pd.DataFrame:
     rows = [
-        _row(mode, case, spec.cases[0], results.get((mode, case.id)), tolerance)
+        _row(mode, case, spec.cases[0], results.get((mode, case.id)), judgements.get((mode, case.id)))
         for mode in spec.modes
         for case in spec.cases
     ]
     return pd.DataFrame(rows, columns=list(CASE_COLUMNS))
 
 
-def _row(mode: str, case: Case, base: Case, result: CaseResult | None, tolerance: Tolerance | None) -> dict[str, Any]:
-    outcome, detail = (
-        (NOT_RUN, "Not run yet.") if result is None else (lambda j: (j.outcome, j.detail))(judge(result, tolerance))
-    )
+def _row(mode: str, case: Case, base: Case, result: CaseResult | None, judgement: Judgement | None) -> dict[str, Any]:
+    outcome, detail = (NOT_RUN, NOT_YET) if judgement is None else (judgement.outcome, judgement.detail)
     words = plan.describe(case, base)
     return {
         "mode": mode,
@@ -98,15 +115,16 @@ def max_abs(result: CaseResult | None) -> float | None:
     return max((facts.max_abs for facts in result.outputs), default=None) if result is not None else None
 
 
-def cells(record: Record, tolerance: Tolerance | None = None) -> list[findings.Cell]:
-    """(mode, case, outcome) of every planned cell, for the sentences that sum a run up."""
-    results = {(result.mode, result.case.id): result for result in record.results}
-    found = []
-    for mode in record.spec.modes:
-        for case in record.spec.cases:
-            result = results.get((mode, case.id))
-            found.append((mode, case, NOT_RUN if result is None else judge(result, tolerance).outcome))
-    return found
+def cells(record: Record, judgements: Judgements | None = None) -> list[findings.Cell]:
+    """(mode, case, outcome) of every planned cell, for the sentences that sum a run up; `judgements` as for `outcomes`."""
+    known = judgements
+    if known is None:
+        known = {(result.mode, result.case.id): judge(result) for result in record.results}
+    return [
+        (mode, case, known[mode, case.id].outcome if (mode, case.id) in known else NOT_RUN)
+        for mode in record.spec.modes
+        for case in record.spec.cases
+    ]
 
 
 def changes(before: Record, after: Record) -> pd.DataFrame:

@@ -1,17 +1,147 @@
-"""What a whole run comes to: the verdict of every mode, the one to ship, and a digest for lists."""
+"""Outcomes → the verdict of a mode → what a whole run comes to: the mode to ship, and a digest for lists."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tsdash import stats
 from tsdash.exporters import EXPORTERS
-from tsdash.judge import GOOD, NOT_RUN, judge, verdict
+from tsdash.judge import GOOD, NOT_RUN, counts_against, first_line, judge
 from tsdash.libraries import libraries
 from tsdash.recommendation import Contender, Recommendation, recommend
 from tsdash.records import Record
-from tsdash.spec import VERDICTS, Verdict
+from tsdash.spec import OUTCOMES, VERDICTS, CaseResult, Description, Judgement, Side, Verdict
+
+NO_ARTEFACT = ("export_error", "timeout", "crash")
+EAGERS_FAULT = {"raised": "raises", "timeout": "does not come to an end", "crash": "ends its process"}
+MOST_LINES = 5  # of source that a reason names
+
+
+def verdict(
+    results: Sequence[CaseResult],
+    *,
+    description: Description | None = None,
+    planned: int | None = None,
+    judgements: Sequence[Judgement] | None = None,
+) -> Verdict:
+    """What the cases of one mode come to. `planned` is how many cases the sweep has, where not all have run; `judgements` are
+    those of the results, where they have been judged already."""
+    known = judgements if judgements is not None else [judge(result) for result in results]
+    judged = [(r, judgement) for r, judgement in zip(results, known, strict=True) if judgement.outcome != NOT_RUN]
+    counts = Counter(judgement.outcome for _, judgement in judged)
+    outcome = max(counts, key=OUTCOMES.index, default=NOT_RUN)
+    fatal = [(result, judgement) for result, judgement in judged if counts_against(result, judgement)]
+    doubts = _doubts(judged, description, planned)
+    if _eagers_own_fault(judged, description):
+        return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
+    if fatal:
+        return Verdict(outcome=outcome, verdict="do_not_ship", reasons=(*_against(fatal, len(judged)), *doubts))
+    if doubts:
+        return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
+    return Verdict(outcome=outcome, verdict="ship", reasons=(*_in_favour(judged, counts), *_reached(description)))
+
+
+def _eagers_own_fault(judged: Sequence[tuple[CaseResult, Judgement]], description: Description | None) -> bool:
+    """Whether eager leaves nothing to judge an export by: it does not repeat itself, or raises where it is exported from."""
+    failures = [result.exported.error for result, judgement in judged if judgement.outcome == "export_error"]
+    restless = description is not None and not description.deterministic
+    refused = any(error is not None and error.type != "TracingCheckError" for error in failures)
+    return (restless and not refused) or _base_fails(judged) is not None
+
+
+def _base_fails(judged: Sequence[tuple[CaseResult, Judgement]]) -> Side | None:
+    """Eager's side of the base case, where it did not return from the inputs that the export was to be made from."""
+    unexported = [r for r, _ in judged if r.case.varied == "base" and r.exported.ended in NO_ARTEFACT]
+    return next((r.eager for r in unexported if r.eager.ended in EAGERS_FAULT), None)
+
+
+def _doubts(
+    judged: Sequence[tuple[CaseResult, Judgement]], description: Description | None, planned: int | None
+) -> list[str]:
+    doubts = []
+    if description is not None and not description.deterministic:
+        doubts.append(
+            "Eager is not deterministic: two calls with the same inputs under one seed differ, so no export can be judged by its values."
+        )
+    base = _base_fails(judged)
+    if base is not None:
+        fault = f"Eager itself {EAGERS_FAULT[base.ended]} on the base inputs"
+        return [*doubts, f"{fault}, so there is nothing to export from: {first_line(base.error)}"]
+    lost = [
+        result
+        for result, judgement in judged
+        if judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash")
+    ]
+    if lost:
+        doubts.append(
+            f"Eager itself did not finish in {len(lost)} of {len(judged)} cases, so they say nothing about the export."
+        )
+    if planned is not None and len(judged) < planned:
+        skipped = planned - len(judged)
+        if not judged or skipped > planned / 2:
+            doubts.append(f"Only {len(judged)} of {planned} cases ran.")
+    if (
+        judged
+        and not any(result.eager.ended == "returned" for result, _ in judged if result.exported.ended != "export_error")
+        and not any(j.outcome == "export_error" for _, j in judged)
+    ):
+        doubts.append(f"Eager returned in none of the {len(judged)} cases: there is nothing to compare.")
+    if description is not None and description.reach is not None and judged and judged[0][0].mode.startswith("trace"):
+        for line in description.reach.one_sided[:MOST_LINES]:
+            doubts.append(
+                f"{line.file} line {line.line}, `{line.code}`, goes the same way in every case, and a trace keeps only that way: nothing here says what it answers on the other."
+            )
+    return doubts
+
+
+def _reached(description: Description | None) -> list[str]:
+    """How much of forward a verdict speaks for, and the lines that it does not."""
+    reach = description.reach if description is not None else None
+    if reach is None:
+        return []
+    if not reach.not_run and reach.branches_run == reach.branches:
+        return ["They run every line and every branch of forward."]
+    lines = f"{reach.lines_run} of {reach.lines} lines and {reach.branches_run} of {reach.branches} branches"
+    named = ", ".join(f"{line.file} line {line.line} `{line.code}`" for line in reach.not_run[:MOST_LINES])
+    more = f" and {len(reach.not_run) - MOST_LINES} more" if len(reach.not_run) > MOST_LINES else ""
+    return [f"They run {lines} of forward" + (f", and never {named}{more}." if named else ".")]
+
+
+def _against(fatal: Sequence[tuple[CaseResult, Judgement]], total: int) -> list[str]:
+    """A sentence for each kind of failure, the worst kind first."""
+    reasons = []
+    for outcome in sorted({judgement.outcome for _, judgement in fatal}, key=OUTCOMES.index, reverse=True):
+        group = [(result, judgement) for result, judgement in fatal if judgement.outcome == outcome]
+        if outcome == "export_error":
+            return [group[0][1].detail]
+        axes = ", ".join(dict.fromkeys(result.case.varied for result, _ in group if result.case.varied != "base"))
+        where = f" (varying {axes})" if axes and len(group) < total else ""
+        reasons.append(f"{OUTCOME_WORDS[outcome]} in {len(group)} of {total} cases{where}: {group[0][1].detail}")
+    return reasons
+
+
+OUTCOME_WORDS = {
+    "mismatch": "Wrong answers",
+    "runtime_error": "The export raises where eager returns",
+    "timeout": "Killed at the time limit",
+    "crash": "The process died",
+}
+
+
+def _in_favour(judged: Sequence[tuple[CaseResult, Judgement]], counts: Counter[str]) -> list[str]:
+    both_raise = sum(result.eager.ended == "raised" for result, _ in judged)
+    total = len(judged)
+    if counts["identical"] == total:
+        reasons = [f"The same bits in all {total} cases."]
+    else:
+        reasons = [
+            f"The same bits in {counts['identical']} of {total} cases, the other {counts['within_noise']} within the noise of the arithmetic."
+        ]
+    if both_raise:
+        reasons.append(f"In {both_raise} of them both eager and the export raise.")
+    return reasons
 
 
 def verdicts(record: Record) -> dict[str, Verdict]:

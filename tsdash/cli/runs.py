@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tsdash import archive, repro, tables
+from tsdash import archive, rejudge, repro, tables
 from tsdash.cli.options import Commands
 from tsdash.cli.summary import DO_NOT_SHIP, GLYPHS, SHIP, status, summary
 from tsdash.errors import unknown
@@ -31,6 +32,10 @@ def add_to(commands: Commands) -> None:
         action.add_argument("id", type=int)
         if command is _export:
             action.add_argument("file", type=Path)
+        if command is _show:
+            help_text = "judge again: |Δ| ≤ T everywhere, such as 1e-4, in place of tsdash's own rule"
+            action.add_argument("--tolerance", metavar="T", help=help_text)
+            action.add_argument("--json", action="store_true", help="the whole report as JSON")
         action.set_defaults(command=command)
     compare = actions.add_parser("compare", help="what changed between two runs, case by case")
     compare.add_argument("before", type=int)
@@ -57,8 +62,9 @@ def _runs(_: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    report = check_report(Store().load(options.id))
-    print(summary(report))
+    tolerance = None if options.tolerance is None else rejudge.parse(options.tolerance)
+    report = check_report(Store().load(options.id), tolerance)
+    print(json.dumps(report, indent=1, allow_nan=False) if options.json else summary(report))
     return status(report)
 
 

@@ -27,6 +27,8 @@ def summary(report: dict[str, Any]) -> str:
     lines = [
         f"{model['name']}: {formats.count(model['parameters'] or 0)} parameters, {len(report['modes'])} modes, {report['sweep']['done']} cases"
     ]
+    if report.get("tolerance") is not None:
+        lines.append(f"judged again by |Δ| ≤ {formats.delta(report['tolerance'])}")
     for name, mode in report["modes"].items():
         lines.append(f"\n{name}: {_coloured(GLYPHS[mode['verdict']], LOOKS[mode['verdict']].badge)}")
         lines += _outcomes(mode["cases"])
