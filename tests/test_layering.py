@@ -24,6 +24,7 @@ module             | of tsdash                                                  
 wire               |                                                                    |
 facts              |                                                                    |
 spec               | wire facts                                                         |
+study              | spec                                                               |
 errors             |                                                                    |
 formats            |                                                                    |
 tokens             |                                                                    |
@@ -34,6 +35,7 @@ models             | spec errors tracebacks                                     
 models.loading     | spec errors tracebacks seeds models                                | torch numpy
 transforms         | spec errors                                                        | (torch)
 inputs             | spec errors transforms                                             | (torch)
+ties               | study tracebacks                                                   |
 mutation           |                                                                    | torch
 complaints         | spec tracebacks                                                    | (torch)
 exporters          | spec tracebacks inputs complaints (mutation)                       | (torch)
@@ -53,6 +55,8 @@ elements           | spec decades (chunks)                                      
 stats              | spec                                                               | numpy
 timing             | spec stats                                                         | torch
 calling            | spec seeds inputs tensorfile                                       | torch
+questions          | spec errors study tracebacks models.loading inputs exporters tree  | torch
+                   | timing calling ties                                                |
 judge              | spec formats stats                                                 |
 plain              |                                                                    |
 repro              | spec models transforms inputs exporters plan judge plain           | (torch numpy)
@@ -61,8 +65,8 @@ diagnose           | spec errors tracebacks seeds models.loading inputs exporter
                    | tree compare calling diagnose.catalogue                            |
 reach              | spec models.loading                                                | torch (coverage)
 localize           | spec seeds inputs calling                                          | torch
-author             | spec errors tracebacks seeds models.loading inputs exporters       | torch
-                   | tensorfile state tree timing calling (reach localize diagnose)     |
+author             | spec errors tracebacks seeds models.loading inputs exporters study | torch
+                   | tensorfile state tree timing calling questions (reach localize diagnose)     |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
                    | calling                                                            |
 worker             | spec errors (author clean)                                         | (torch)
@@ -74,7 +78,7 @@ verdicts           | spec exporters stats judge records libraries recommendation
 rejudge            | spec errors judge records verdicts                                 |
 archive            | spec errors store                                                  |
 engine             | spec errors environment tracebacks models exporters judge store    | psutil
-                   | verdicts                                                           |
+                   | verdicts study                                                           |
 engine.coldstart   | worker engine                                                      |
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
@@ -87,7 +91,7 @@ cli                | spec errors formats tokens environment models transforms in
                    | verdicts rejudge archive engine findings tables plots report       |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
-                   | exporters plan elements stats judge repro diagnose.catalogue       |
+                   | exporters plan elements stats judge repro diagnose.catalogue study |
                    | records store verdicts archive engine findings tables plots report |
                    | libraries recommendation rejudge                                   |
 """

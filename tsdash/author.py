@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tsdash import exporters, inputs, tensorfile, tree
+from tsdash import exporters, inputs, questions, tensorfile, tree
 from tsdash.calling import run, same_bits
 from tsdash.errors import ModelError
 from tsdash.models.loading import Loaded, load
@@ -30,6 +30,7 @@ from tsdash.spec import (
     to_json,
 )
 from tsdash.state import fingerprint
+from tsdash.study import Array, Question
 from tsdash.tracebacks import user_error
 
 _QUICK_CALL_S = 1.0  # a first call this quick leaves time for the checks that need more calls
@@ -56,6 +57,9 @@ class Author:
             "alternate": self._alternate,
             "diagnose": self._diagnose,
             "localize": self._localize,
+            "study": self._study,
+            "ask": self._ask,
+            "compete": self._compete,
         }
         return actions[request["do"]](request)
 
@@ -95,10 +99,10 @@ class Author:
             model.train(case.training)
         return model, False
 
-    def _call(self, case: Case) -> tuple[Any, float]:
+    def _call(self, case: Case, arguments: questions.Given | None = None) -> tuple[Any, float]:
         """Eager's output of the case's call, and the seconds it took. Exceptions of the model pass through."""
         assert self._pristine is not None
-        args, kwargs = inputs.build(self.loaded, case)
+        args, kwargs = arguments or inputs.build(self.loaded, case)
         model, shared = self._model_for(case)
         before = fingerprint(model) if shared else None
         if shared and before is None:
@@ -216,7 +220,7 @@ class Author:
                 dims=inputs.export_dims(self.loaded, case.dims, lambda args, kwargs: run(model, args, kwargs, case)),
             )
             dynamic = inputs.moving_axes(self.loaded, case.dims)
-        args, kwargs = inputs.build(self.loaded, case)
+        args, kwargs = questions.given(self.loaded, Question(case=case, arguments=self._arguments(request)))
         seed_all(case.seed)
         return exporters.run(
             mode,
@@ -226,6 +230,39 @@ class Author:
             dynamic=dynamic,
             path=Path(request["artefact"]),
             sources=self.loaded.sources,
+        )
+
+    @staticmethod
+    def _arguments(request: dict[str, Any]) -> tuple[Array, ...]:
+        """The arguments that a request gives in place of make_inputs'."""
+        return tuple(from_json(Array, argument) for argument in request.get("arguments", ()))
+
+    def _study(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Eager's answers to the questions of a study, and the lines that it runs on the example."""
+        example = from_json(Question, request["example"])
+        asked, labels = questions.asked(self.loaded, request)
+        answers = questions.Answers(self.loaded.sources)
+        for arguments, case in asked:
+            answers.ask(self._call, case, arguments)
+        model, first = self._fresh(), questions.given(self.loaded, example)
+        steps = questions.steps(self.loaded, lambda: run(model, *first, example.case))
+        return {"answers": answers.found, "labels": labels, "steps": steps}
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A saved export's answers to the questions of a study, and what it kept of each source line."""
+        artefact = questions.Artefact(request["mode"], Path(request["artefact"]))
+        asked, _ = questions.asked(self.loaded, request)
+        answers = questions.Answers(self.loaded.sources)
+        for arguments, case in asked:
+            answers.ask(artefact.call, case, arguments)
+        code, graph = artefact.ties(self.loaded.sources, request["printed"], self.loaded.source.filename)
+        return {"answers": answers.found, "code": code, "graph": graph}
+
+    def _compete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Eager, a copy of it and a saved export timed on one question, the naive way and ours."""
+        question = from_json(Question, request["example"])
+        return questions.timed(
+            self.loaded, request["mode"], Path(request["artefact"]), question, float(request["budget_s"])
         )
 
     def _time(self, request: dict[str, Any]) -> Any:

@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator
 from tsdash.nodes import Node, NotATree, Structure, flatten, unflatten
 from tsdash.spec import StructureDifference
 
-__all__ = ["Node", "NotATree", "Structure", "describe", "differences", "flatten", "notes", "pairs", "unflatten"]
+__all__ = [
+    "Node",
+    "NotATree",
+    "Structure",
+    "describe",
+    "differences",
+    "flatten",
+    "leaves",
+    "notes",
+    "pairs",
+    "unflatten",
+]
 
 ROOT = "output"
 _SHOWN = 300  # characters of a description
@@ -28,6 +39,14 @@ def pairs(actual: Node, expected: Node) -> list[Pair]:
     paired, so that the report can say that the values are equal and only names or nesting are lost.
     """
     return [met for met in _walk(ROOT, actual, expected) if isinstance(met, tuple)]
+
+
+def leaves(structure: Node, path: str = ROOT) -> Iterator[tuple[str, int]]:
+    """Path and position of every tensor and number of a structure."""
+    if structure.leaf is not None:
+        yield path, structure.leaf
+    for index, child in enumerate(structure.children):
+        yield from leaves(child, _below(path, structure, index))
 
 
 def notes(structure: Node) -> tuple[str, ...]:

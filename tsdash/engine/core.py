@@ -21,9 +21,11 @@ from tsdash.engine import owners
 from tsdash.engine.conduct import Lanes, Past, conduct
 from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.nursery import open_nursery
+from tsdash.engine.studies import study
 from tsdash.errors import ModelError
 from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec
 from tsdash.store import Store
+from tsdash.study import Study, StudySpec
 from tsdash.verdicts import digest
 
 START_S = 60.0
@@ -61,6 +63,11 @@ class Engine:
     def submit(self, run: int, spec: RunSpec, session: str = "") -> concurrent.futures.Future[None]:
         """Queue a run that the store has created. The Future ends when the run has; what came of it is in the store."""
         return self._alive().submit(run, spec, session or str(run))
+
+    def study(self, spec: StudySpec, session: str = "") -> concurrent.futures.Future[Study]:
+        """Export a model and put questions to it, without a run in the store. The Future raises ModelError where the model
+        cannot be loaded; cancelling it ends the study and its workers."""
+        return self._alive().study(spec, session)
 
     def cancel(self, run: int) -> None:
         """End a run now, its workers included. Nothing happens if it has ended."""
@@ -120,6 +127,7 @@ class _Life:
         self._places = places
         self._resumes = resumes
         self.tasks: dict[int, asyncio.Task[None]] = {}
+        self._studying: set[asyncio.Task[Study]] = set()
         self._nursery = open_nursery()
         self._loop = asyncio.new_event_loop()
         self._closing = False
@@ -134,6 +142,9 @@ class _Life:
 
     def submit(self, run: int, spec: RunSpec, session: str) -> concurrent.futures.Future[None]:
         return asyncio.run_coroutine_threadsafe(self._carry_out(run, spec, session), self._loop)
+
+    def study(self, spec: StudySpec, session: str) -> concurrent.futures.Future[Study]:
+        return asyncio.run_coroutine_threadsafe(self._study(spec, session), self._loop)
 
     def cancel(self, run: int) -> None:
         self._loop.call_soon_threadsafe(self._cancel, run)
@@ -157,14 +168,26 @@ class _Life:
         self._correctness = FairLane(self._places)
         self._measuring = MeasuringLane(self._correctness)
         self._runs = asyncio.Semaphore(MOST_RUNS)
+        self._studies = asyncio.Semaphore(MOST_RUNS)
         started.set_result(None)
         warm = asyncio.ensure_future(self._nursery.start())  # so that the first run finds torch imported
         await self._stop.wait()
         self._closing = True
-        for task in (warm, *self.tasks.values()):
+        working = (warm, *self.tasks.values(), *self._studying)
+        for task in working:
             task.cancel()
-        await asyncio.gather(warm, *self.tasks.values(), return_exceptions=True)
+        await asyncio.gather(*working, return_exceptions=True)
         await self._nursery.close()
+
+    async def _study(self, spec: StudySpec, session: str) -> Study:
+        lanes = Lanes(correctness=self._correctness, measuring=self._measuring, session=session)
+        async with self._studies:
+            task = asyncio.ensure_future(study(spec, nursery=self._nursery, lanes=lanes))
+            self._studying.add(task)
+            try:
+                return await task
+            finally:
+                self._studying.discard(task)
 
     def _cancel(self, run: int) -> None:
         if run in self.tasks:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import ipaddress
+import json
 import re
 import statistics
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from tsdash.recommendation import Recommendation
 from tsdash.records import Record
 from tsdash.spec import Latency, ModelSource, RunSpec, Verdict, to_json
 from tsdash.store import Store
+from tsdash.study import Study, StudySpec
 
 KEPT_RUNS = 16
 REFRESH_S = 0.3  # a run that changes is read and judged again no more often, however many look at it
@@ -69,6 +72,26 @@ def submit(spec: RunSpec, sweep: dict[str, object]) -> int:
     run = store().create(spec, sweep, environment.describe(), owner=engine().owner)
     engine().submit(run, spec, session=context.session_id if context else "")
     return run
+
+
+def study(spec: StudySpec) -> Future[Study]:
+    """Start a study, which leaves no run behind."""
+    context = get_script_run_ctx()
+    return engine().study(spec, session=context.session_id if context else "")
+
+
+def studied(spec: StudySpec) -> Study:
+    """What a study finds, kept for whoever asks the same. Raises ModelError where the model cannot be loaded."""
+    return _studied(json.dumps(to_json(spec), sort_keys=True), spec)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _studied(key: str, _spec: StudySpec) -> Study:
+    future = study(_spec)
+    try:
+        return future.result()
+    finally:
+        future.cancel()  # nothing happens to one that is done; one that nobody waits for any more ends
 
 
 def is_ours(run: int) -> bool:
