@@ -254,7 +254,7 @@ def test_code_and_graph_speak_of_the_users_file(tmp_path: Path) -> None:
 def test_a_long_text_is_cut_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its whole length."""
     whole = run("script", Net().eval(), tmp_path, torch.randn(2, 3, 6, 6)).graph or ""
-    monkeypatch.setattr(exporters, "TEXT_BYTES", 1000)
+    monkeypatch.setattr(exporters, "GRAPH_BYTES", 1000)
     graph = run("script", Net().eval(), tmp_path, torch.randn(2, 3, 6, 6)).graph or ""
     assert graph.startswith(whole[:1000])
     assert graph.splitlines()[-1].startswith("… cut here: ")

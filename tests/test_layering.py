@@ -38,7 +38,12 @@ inputs             | spec errors transforms                                     
 ties               | study tracebacks                                                   |
 mutation           |                                                                    | torch
 complaints         | spec tracebacks                                                    | (torch)
-exporters          | spec tracebacks inputs complaints (mutation)                       | (torch)
+graph              | formats                                                            |
+graphdiff          | graph                                                              |
+layers             |                                                                    |
+layout             | graph layers                                                       |
+graphtext          | tracebacks                                                         | (torch)
+exporters          | spec tracebacks inputs complaints graphtext (mutation)             | (torch)
 plan               | spec errors models transforms inputs exporters                     |
 tensorfile         |                                                                    | torch
 state              |                                                                    | torch numpy
@@ -92,6 +97,7 @@ cli                | spec errors formats tokens environment models transforms in
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
                    | exporters plan elements stats judge repro diagnose.catalogue study |
+                   | graph graphdiff layout                                             |
                    | records store verdicts archive engine findings tables plots report |
                    | libraries recommendation rejudge                                   |
 """

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsdash import complaints, inputs
+from tsdash import complaints, graphtext, inputs
 from tsdash.spec import Export, ExportWarning
 from tsdash.tracebacks import SourceMap
 
@@ -28,7 +28,8 @@ Dynamic = Mapping[
 ]  # input path -> {axis: the dim it moves with}, as `inputs.moving_axes` finds it
 Make = Callable[["torch.nn.Module", tuple[Any, ...], dict[str, Any], Dynamic], Any]
 
-TEXT_BYTES = 200_000  # of code and of graph that is kept, each
+TEXT_BYTES = 200_000  # of code that is kept
+GRAPH_BYTES = 4_000_000  # likewise of the graph: a scripted encoder of twelve layers has 2.5 MB
 RETRY_S = 10.0  # an export that failed sooner is tried again with fixed sizes
 
 
@@ -273,14 +274,14 @@ def run(
                     _note("With every size fixed at the example's the export works; it is the moving sizes that fail.")
                 )
             return Export(mode=mode, seconds=seconds or ended_s, warnings=tuple(warned), error=error, ended="raised")
-    code, graph = (_cut(sources.rename(text)) for text in _texts(exported))
+    code, graph = _texts(exported, sources)
     return Export(
         mode=mode,
         seconds=seconds,
         artefact_bytes=path.stat().st_size,
         warnings=heard.warnings(),
-        code=code,
-        graph=graph,
+        code=_cut(code, TEXT_BYTES),
+        graph=_cut(graph, GRAPH_BYTES),
     )
 
 
@@ -338,22 +339,21 @@ def _clone(tensor: torch.Tensor) -> torch.Tensor:
     return copy.deepcopy(tensor.detach()).requires_grad_(tensor.requires_grad)
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, limit: int) -> str:
     raw = text.encode(errors="backslashreplace")
-    if len(raw) <= TEXT_BYTES:
+    if len(raw) <= limit:
         return text
-    return raw[:TEXT_BYTES].decode(errors="ignore") + f"\n… cut here: {len(raw):,} bytes in all\n"
+    return raw[:limit].decode(errors="ignore") + f"\n… cut here: {len(raw):,} bytes in all\n"
 
 
-def _texts(exported: Any) -> tuple[str, str]:
+def _texts(exported: Any, sources: SourceMap) -> tuple[str, str]:
     """Code and graph of what was exported, to be read by people."""
     import torch
 
     if isinstance(exported, torch.export.ExportedProgram):
         code = exported.graph_module.print_readable(print_output=False)
-        return code, f"{exported.graph}\n{exported.graph_signature}\nRange constraints: {exported.range_constraints}\n"
-    graph = str(exported.inlined_graph) if exported._c._has_method("forward") else ""
-    return "\n".join(_code(exported)), graph
+        return sources.rename(code), graphtext.program(exported, sources)
+    return sources.rename("\n".join(_code(exported))), graphtext.torchscript(exported, sources)
 
 
 def _code(exported: Any) -> Iterator[str]:

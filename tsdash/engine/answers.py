@@ -17,7 +17,8 @@ from tsdash.engine.workers import WorkerLost
 from tsdash.spec import from_json
 from tsdash.tracebacks import clean_text
 
-TEXT_BYTES = 250_000  # of one text: the code and the graph of an export are the longest
+TEXT_BYTES = 250_000  # of one text: the code of an export is the longest but for those below
+LONG_TEXTS = {"graph": 4_250_000}  # of the fields with these names
 
 T = TypeVar("T")
 
@@ -63,7 +64,13 @@ def _cleaner(kind: Any) -> Callable[[Any], Any]:
 
 def _fields(kind: Any, raw: Any) -> dict[str, Any]:
     hints = _hints(kind)
-    return {name: _cleaner(hints[name])(value) for name, value in _of(dict, raw).items() if name in hints}
+    return {
+        name: clean_text(value, LONG_TEXTS[name])
+        if name in LONG_TEXTS and isinstance(value, str)
+        else _cleaner(hints[name])(value)
+        for name, value in _of(dict, raw).items()
+        if name in hints
+    }
 
 
 @functools.cache
