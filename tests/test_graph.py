@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from tsdash import graph
+from tsdash import graph, graphdiff
 from tsdash.graph import Node
 
 TRACE = textwrap.dedent("""\
@@ -128,9 +128,9 @@ def test_operators_are_counted_and_found() -> None:
 def test_graphs_differ_in_operators_and_constants() -> None:
     """In the order of each module; another way to write a convolution is none."""
     other = TRACE.replace("prim::Constant[value=-1]", "prim::Constant[value=4]")
-    left, right = graph.differing(graph.parse(TRACE), graph.parse(other))
+    left, right = graphdiff.differing(graph.parse(TRACE), graph.parse(other))
     assert [graph.parse(TRACE).nodes[i].operator for i in left] == ["aten::view"]
     assert [graph.parse(other).nodes[i].arguments for i in right] == ["%3, [4, 4]"]
     traced = "graph(%x : Tensor):\n  %2 : Tensor = aten::_convolution(%x, %x)\n  return (%2)\n"
     scripted = "graph(%x : Tensor):\n  %2 : Tensor = aten::conv2d(%x, %x)\n  return (%2)\n"
-    assert graph.differing(graph.parse(traced), graph.parse(scripted)) == (frozenset(), frozenset())
+    assert graphdiff.differing(graph.parse(traced), graph.parse(scripted)) == (frozenset(), frozenset())

@@ -77,8 +77,8 @@ def place(
     for a, b in links:
         arrive, _ = anchors.get(b[0], (width[b] / 2,) * 2) if not b[1] else (width[b] / 2,) * 2
         _, leave = anchors.get(a[0], (width[a] / 2,) * 2) if not a[1] else (width[a] / 2,) * 2
-        row = a[1] or layer[a[0]]
-        y1 = bottoms[row] if a[1] else tops[row] + sizes[a[0]][1]
+        number = a[1] or layer[a[0]]
+        y1 = bottoms[number] if a[1] else tops[number] + sizes[a[0]][1]
         y2 = tops[b[1] or layer[b[0]]]
         left, right = middle[a] - width[a] / 2, middle[b] - width[b] / 2
         lines.append(Line(x1=left + leave, y1=y1, x2=right + arrive, y2=y2, ends=not b[1]))
@@ -101,7 +101,7 @@ def _layers(rank: Mapping[int, int], edges: list[tuple[int, int]]) -> dict[int, 
     layer: dict[int, int] = {}
     for box in rank:
         layer[box] = 1 + max((layer[a] for a in before.get(box, ())), default=-1)
-    for box in reversed(rank):  # type: ignore[call-overload]
+    for box in reversed(list(rank)):
         if box not in before and box in after:
             layer[box] = max(0, min(layer[b] for b in after[box]) - 1)
     return layer
