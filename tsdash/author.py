@@ -50,6 +50,7 @@ class Author:
             "load": self._load,
             "eager": self._eager,
             "check": self._check,
+            "measure": self._measure,
             "oracle": self._oracle,
             "reach": self._reach,
             "export": self._export,
@@ -129,6 +130,10 @@ class Author:
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the model's doing too
             side = Side(ended="raised", error=self._facts(error))
         return {"side": side, "bytes": size}
+
+    def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What the values of a case's inputs come to."""
+        return {"inputs": inputs.measure(*self._inputs_of(from_json(Case, request["case"])))}
 
     def _inputs_of(self, case: Case) -> tuple[tuple[Any, ...], dict[str, Any]]:
         try:
@@ -228,6 +233,7 @@ class Author:
             args,
             kwargs,
             dynamic=dynamic,
+            dims=case.dims,
             path=Path(request["artefact"]),
             sources=self.loaded.sources,
         )

@@ -24,6 +24,21 @@ class SourceLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InputFacts:
+    """One tensor of the inputs of a case, measured in float64 over its finite elements."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    mean: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    rms: float = 0.0
+    finite: int = 0  # elements that the four above speak for
+    elements: tuple[float, ...] = ()  # all of them in C order, where the inputs of the case have few
+
+
+@dataclass(frozen=True, kw_only=True)
 class Element:
     """One element of an output, eager's value and the export's."""
 

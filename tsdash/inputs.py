@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tsdash import spec
 from tsdash.errors import unknown
 from tsdash.spec import GIVEN
-from tsdash.transforms import LAYOUTS, TRANSFORMS, kind_of
+from tsdash.transforms import LAYOUTS, TRANSFORMS, kind_of, like
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +23,9 @@ FLOAT_DTYPES = ("float16", "bfloat16", "float32", "float64")  # of the module an
 INTEGER_DTYPES = ("int32", "int64")  # of the inputs alone: ids arrive as either
 DTYPES = (GIVEN, *FLOAT_DTYPES, *(f"inputs:{name}" for name in (*FLOAT_DTYPES, *INTEGER_DTYPES)))
 DEVICES = ("cpu", "cuda", "mps", "xpu", "meta")
+
+FEW = 64  # elements that are looked at one by one
+EXACT = 2.0**53  # integers below it are float64 without loss
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -118,15 +121,79 @@ def build(loaded: Source, case: spec.Case) -> tuple[Args, Kwargs]:
 
     The layout comes last because a copy to another device closes gaps. The same case gives the same bits.
     """
-    import torch
-
-    inputs = loaded.inputs(case.dims, seed=case.seed)
-    generator = torch.Generator().manual_seed(values_seed(case.values, case.seed))
-    change = TRANSFORMS[case.values]
-    inputs = nest(lambda tensor: change(tensor, generator), inputs)
+    made = loaded.inputs(case.dims, seed=case.seed)
+    inputs = transformed(made, case.values, case.seed)
+    if case.toward:
+        inputs = between(inputs, transformed(made, case.toward, case.seed), case.share)
+    if case.elements:
+        inputs = with_elements(inputs[0], inputs[1], case.elements)
     inputs = to_device(cast(inputs, parse_dtype(case.dtype)[1]), case.device)
     args, kwargs = nest(LAYOUTS[case.layout], inputs)
     return args, kwargs
+
+
+def transformed(structure: Any, values: str, seed: int) -> Any:
+    """`structure` with the values of the transform of that name."""
+    import torch
+
+    generator = torch.Generator().manual_seed(values_seed(values, seed))
+    return nest(lambda tensor: TRANSFORMS[values](tensor, generator), structure)
+
+
+def between(start: Any, end: Any, share: float) -> Any:
+    """`start` with its real and integer tensors moved that `share` of the way to those of `end`, which has the same structure.
+
+    Integers are rounded; whatever else there is stays as it is in `start`.
+    """
+    import torch
+
+    ends = iter([tensor for _, tensor in tensors(end)])
+
+    def move(tensor: torch.Tensor) -> torch.Tensor:
+        other = next(ends)
+        if other is tensor or tensor.is_complex() or kind_of(tensor) not in ("real", "integer"):
+            return tensor
+        moved = torch.lerp(tensor.detach().to(torch.float64), other.detach().to(torch.float64), share)
+        return like(tensor, moved if tensor.is_floating_point() else moved.round())
+
+    return nest(move, start)
+
+
+def with_elements(args: Args, kwargs: Kwargs, elements: Mapping[str, Iterable[float]]) -> tuple[Args, Kwargs]:
+    """The inputs with these elements in C order in the tensors of these paths; a single one stands for all."""
+    import torch
+
+    names = iter([*paths(args, kwargs)])
+
+    def fill(tensor: torch.Tensor) -> torch.Tensor:
+        given = elements.get(next(names))
+        if given is None:
+            return tensor
+        filling = torch.tensor(list(given), dtype=torch.float64)
+        return like(tensor, filling.expand(tensor.shape) if len(filling) == 1 else filling.reshape(tensor.shape))
+
+    filled_args, filled_kwargs = nest(fill, (args, kwargs))
+    return filled_args, filled_kwargs
+
+
+def measure(args: Args, kwargs: Kwargs) -> tuple[spec.InputFacts, ...]:
+    """Every input tensor with what its values come to; its elements too, where the inputs have no more than FEW."""
+    import torch
+
+    found, measured = paths(args, kwargs), []
+    few = sum(tensor.numel() for tensor in found.values()) <= FEW
+    for facts, tensor in zip(describe(args, kwargs), found.values(), strict=True):
+        known: dict[str, Any] = {}
+        if kind_of(tensor) != "other" and not tensor.is_complex() and tensor.device.type != "meta":
+            wide = tensor.detach().cpu().to(torch.float64).reshape(-1)
+            known["elements"] = tuple(wide.tolist()) if few and bool((wide.nan_to_num().abs() < EXACT).all()) else ()
+            wide = wide[wide.isfinite()]
+            known["finite"] = wide.numel()
+            if wide.numel():
+                named = {"mean": wide.mean(), "low": wide.min(), "high": wide.max(), "rms": wide.square().mean().sqrt()}
+                known |= {name: float(value) for name, value in named.items()}
+        measured.append(spec.InputFacts(path=facts.path, shape=facts.shape, dtype=facts.dtype, **known))
+    return tuple(measured)
 
 
 def same(first: Any, second: Any) -> bool:

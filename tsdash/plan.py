@@ -160,6 +160,9 @@ def identity(case: Case) -> tuple[object, ...]:
         case.grad,
         case.call,
         case.seed,
+        case.toward,
+        case.share,
+        tuple(sorted(case.elements.items())),
     )
 
 
@@ -184,7 +187,9 @@ def parse_sizes(text: str) -> tuple[int, ...]:
 def describe(case: Case, base: Case | None = None) -> str:
     """What is special about a case, in words: "batch 4, negative values"."""
     parts = [f"{name} {size}" for name, size in case.dims.items() if base is None or base.dims.get(name) != size]
-    parts += [f"{case.values} values"] if case.values != GIVEN else []
+    parts += [f"{case.values} values"] if case.values != GIVEN and not case.toward else []
+    parts += [f"values {case.share:.4g} of the way from {case.values} to {case.toward}"] if case.toward else []
+    parts += ["plain elements"] if case.elements else []
     parts += (
         [f"{case.dtype.replace('inputs:', '')} {'inputs' if case.dtype.startswith('inputs:') else 'module and inputs'}"]
         if case.dtype != GIVEN

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec
+from tsdash.spec import SEARCH, CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec
 
 ENDED = ("done", "failed", "cancelled", "interrupted")
 
@@ -36,8 +36,13 @@ class Record:
     def done(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def swept(self) -> tuple[CaseResult, ...]:
+        """The results of planned cases, without those that a search made."""
+        return tuple(result for result in self.results if result.case.varied != SEARCH)
+
     def of(self, mode: str) -> tuple[CaseResult, ...]:
-        """The results of one mode, in the order of the sweep."""
+        """The results of one mode, in the order of the sweep, those of its search last."""
         return tuple(result for result in self.results if result.mode == mode)
 
 

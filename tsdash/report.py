@@ -36,7 +36,7 @@ def check_report(record: Record, tolerance: Tolerance | None = None) -> dict[str
         "sweep": {
             **record.sweep,
             "planned": len(record.spec.cases) * len(record.spec.modes),
-            "done": len(record.results),
+            "done": len(record.swept),
         },
         "tolerance": None if tolerance is None else tolerance.absolute,
         "modes": {mode: _mode(record, mode, judged) for mode in record.spec.modes},

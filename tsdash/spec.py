@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tsdash.facts import ContractChange as ContractChange
 from tsdash.facts import Element as Element
 from tsdash.facts import Histogram as Histogram
+from tsdash.facts import InputFacts as InputFacts
 from tsdash.facts import Noise as Noise
 from tsdash.facts import Oracle as Oracle
 from tsdash.facts import OutputFacts as OutputFacts
@@ -35,6 +36,7 @@ OUTCOMES = (
 )  # mildest first
 VERDICTS = ("ship", "inconclusive", "do_not_ship")  # mildest first
 EFFORTS = ("quick", "standard", "thorough")
+SEARCH = "search"  # what a case varies that was made to narrow a failure down
 EAGER = "eager"  # the arms of a latency measurement that are not a mode
 CONTROL = "eager again"  # a separate copy of eager: what differs between the two is not the export
 PLAIN_TOLERANCE = 1e-5  # the rule every learner meets first: max |Δ| < 1e-5 and the same predicted class
@@ -84,7 +86,13 @@ class Case:
     grad: bool = False
     call: int = 1  # compare the outputs of this call, the calls before it on the same module
     seed: int = 0
-    varied: str = "base"  # the axis in which it differs from the base case: a dim's name, "values", "dtype", …
+    varied: str = (
+        "base"  # the axis in which it differs from the base case: a dim's name, "values", "dtype", … or SEARCH
+    )
+    toward: str = ""  # the transform whose values `values` are moved towards …
+    share: float = 0.0  # … by this much: 0 not at all, 1 all the way
+    elements: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)  # see `inputs.with_elements`
+    origin: str = ""  # of a case that a search made: the id of the case it set out from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +126,15 @@ class ExportWarning:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SizeRange:
+    """The sizes of a dim that torch.export allows its program; `high` None: no end. Alike: fixed."""
+
+    dim: str
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Export:
     """What exporting gave: an artefact or an error, never both."""
 
@@ -131,6 +148,7 @@ class Export:
     graph: str | None = None
     contract: tuple[ContractChange, ...] = ()  # state that exporting changed, answers that saving changed
     fingerprint: str | None = None  # equal for two exports that run the same operators on the same weights
+    ranges: tuple[SizeRange, ...] = ()  # of torch.export alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +200,7 @@ class CaseResult:
     notes: tuple[str, ...] = ()
     contract: tuple[ContractChange, ...] = ()
     noise: tuple[Noise, ...] = ()  # measured for a few cases only
+    inputs: tuple[InputFacts, ...] = ()  # of a case that a search made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,4 +318,5 @@ class RunSpec:
     threads: tuple[int, ...] = (
         1,
     )  # that compute while latency is measured; the first counts, the others are beside it
+    search_s: float = 0.0  # for narrowing the failures of one mode down; 0: not at all
     seed: int = 0

@@ -258,11 +258,12 @@ class Store:
         return None if row is None or row[0] is None else self.artefacts / row[0]
 
     def progress(self, run: int) -> tuple[str, int, str]:
-        """State, cases done and what is being done, without loading the run. Raises OptionError as `load` does."""
+        """State, planned cases done and what is being done, without loading the run. Raises OptionError as `load` does."""
         row = (
             self.connection()
             .execute(
-                "SELECT state, doing, (SELECT count(*) FROM cases WHERE run = runs.id) FROM runs WHERE id = ?", (run,)
+                "SELECT state, doing, (SELECT count(*) FROM cases WHERE run = runs.id AND id LIKE 'c%') FROM runs WHERE id = ?",
+                (run,),
             )
             .fetchone()
         )

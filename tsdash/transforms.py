@@ -37,7 +37,7 @@ def transform(name: str, *kinds: str) -> Callable[[Transform], Transform]:
             if plain.is_floating_point() and plain.element_size() < 4:
                 plain = plain.float()  # float16 and float8 lack operators
             values = function(plain, generator)
-            return tensor if values is plain else _like(tensor, values)
+            return tensor if values is plain else like(tensor, values)
 
         apply.__name__, apply.__doc__ = function.__name__, function.__doc__
         TRANSFORMS[name] = apply
@@ -232,7 +232,7 @@ def _with_one(tensor: torch.Tensor, value: float, generator: torch.Generator) ->
     return flat.reshape(tensor.shape)
 
 
-def _like(tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+def like(tensor: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """`values` with the dtype, strides and requires_grad of `tensor`, so that a change of values changes nothing else."""
     if _overlaps(tensor):
         made = values.to(tensor.dtype, copy=True)

@@ -12,7 +12,7 @@ from tsdash.judge import GOOD, NOT_RUN, counts_against, first_line, judge
 from tsdash.libraries import libraries
 from tsdash.recommendation import Contender, Recommendation, recommend
 from tsdash.records import Record
-from tsdash.spec import OUTCOMES, VERDICTS, CaseResult, Description, Judgement, Side, Verdict
+from tsdash.spec import OUTCOMES, SEARCH, VERDICTS, CaseResult, Description, Judgement, Side, Verdict
 
 NO_ARTEFACT = ("export_error", "timeout", "crash")
 EAGERS_FAULT = {"raised": "raises", "timeout": "does not come to an end", "crash": "ends its process"}
@@ -37,7 +37,8 @@ def verdict(
     if _eagers_own_fault(judged, description):
         return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
     if fatal:
-        return Verdict(outcome=outcome, verdict="do_not_ship", reasons=(*_against(fatal, len(judged)), *doubts))
+        against = _against(fatal, sum(result.case.varied != SEARCH for result, _ in judged))
+        return Verdict(outcome=outcome, verdict="do_not_ship", reasons=(*against, *doubts))
     if doubts:
         return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
     return Verdict(outcome=outcome, verdict="ship", reasons=(*_in_favour(judged, counts), *_reached(description)))
@@ -78,10 +79,9 @@ def _doubts(
         doubts.append(
             f"Eager itself did not finish in {len(lost)} of {len(judged)} cases, so they say nothing about the export."
         )
-    if planned is not None and len(judged) < planned:
-        skipped = planned - len(judged)
-        if not judged or skipped > planned / 2:
-            doubts.append(f"Only {len(judged)} of {planned} cases ran.")
+    ran = sum(result.case.varied != SEARCH for result, _ in judged)
+    if planned is not None and ran < planned and (not ran or planned - ran > planned / 2):
+        doubts.append(f"Only {ran} of {planned} cases ran.")
     if (
         judged
         and not any(result.eager.ended == "returned" for result, _ in judged if result.exported.ended != "export_error")
@@ -110,10 +110,15 @@ def _reached(description: Description | None) -> list[str]:
 
 
 def _against(fatal: Sequence[tuple[CaseResult, Judgement]], total: int) -> list[str]:
-    """A sentence for each kind of failure, the worst kind first."""
+    """A sentence for each kind of failure, the worst kind first. A search is told of where no planned case failed like that."""
     reasons = []
     for outcome in sorted({judgement.outcome for _, judgement in fatal}, key=OUTCOMES.index, reverse=True):
-        group = [(result, judgement) for result, judgement in fatal if judgement.outcome == outcome]
+        alike = [(result, judgement) for result, judgement in fatal if judgement.outcome == outcome]
+        group = [(result, judgement) for result, judgement in alike if result.case.varied != SEARCH]
+        if not group:
+            found = f"{len(alike)} more that the search made"
+            reasons.append(f"{OUTCOME_WORDS[outcome]} in {found}: {alike[0][1].detail}")
+            continue
         if outcome == "export_error":
             return [group[0][1].detail]
         axes = ", ".join(dict.fromkeys(result.case.varied for result, _ in group if result.case.varied != "base"))
@@ -168,7 +173,7 @@ def recommendation(
 
 def _contender(record: Record, mode: str, found: Verdict, speed_up: stats.Speedup | None) -> Contender:
     exporter, export = EXPORTERS[mode], record.exports.get(mode)
-    outcomes = [judge(result).outcome for result in record.of(mode)]
+    outcomes = [judge(result).outcome for result in record.swept if result.mode == mode]
     return Contender(
         mode=mode,
         verdict=found.verdict,
@@ -187,7 +192,7 @@ def _contender(record: Record, mode: str, found: Verdict, speed_up: stats.Speedu
 def digest(record: Record) -> dict[str, Any]:
     """A run in a line: the worst verdict, the mode to ship, how many of the cases agree, the speed-ups by mode."""
     found = verdicts(record)
-    outcomes = [judge(result).outcome for result in record.results]
+    outcomes = [judge(result).outcome for result in record.swept]
     speeds = speed_ups(record)
     return {
         "verdict": max((verdict.verdict for verdict in found.values()), key=VERDICTS.index),

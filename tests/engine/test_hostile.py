@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tsdash import plan
-from tsdash.engine import conduct
+from tsdash.engine import causes
 from tsdash.engine.forking import ForkingNursery
 from tsdash.judge import judge
 from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
@@ -124,7 +124,7 @@ def test_an_artefact_that_never_finishes_loading_is_waited_for_once(hostile, mon
         return await fork(self, role, *arguments, **options)
 
     monkeypatch.setattr(ForkingNursery, "fork", recorded)
-    monkeypatch.setattr(conduct, "DIAGNOSE_LIMIT_S", 1.0)  # it will load the artefact too
+    monkeypatch.setattr(causes, "LIMIT_S", 1.0)  # it will load the artefact too
     record = hostile("load_hangs", modes=("script",), limits=Limits(load_s=4, memory_mib=1024))
     assert [judge(result).outcome for result in record.of("script")] == ["timeout"] * 3
     assert forked.count("clean") == 1

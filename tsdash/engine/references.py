@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsdash.engine.answers import take
+from tsdash.engine.answers import take, take_all
 from tsdash.engine.nursery import Nursery
 from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.models.entry_points import constants
-from tsdash.spec import Case, Description, ErrorFacts, Reach, RunSpec, Side, to_json
+from tsdash.spec import Case, Description, ErrorFacts, InputFacts, Reach, RunSpec, Side, to_json
 
 KEPT_BYTES = (
     2 * 2**30
@@ -86,6 +86,15 @@ class References:
                 self._known[case.id] = await self._compute(case)
                 self._drop_old(case.id)
             return self._known[case.id]
+
+    async def measured(self, case: Case) -> tuple[InputFacts, ...]:
+        """What the values of the case's inputs come to; empty where they cannot be made."""
+        async with self._lock:
+            try:
+                request = {"do": "measure", "case": to_json(case)}
+                return take_all(InputFacts, (await self._call(request, self._spec.limits.case_s))["ok"], "inputs")
+            except (WorkerLost, ModelError):
+                return ()
 
     async def oracle(self, case: Case) -> dict[str, Any]:
         """{"oracle": path or absent, "repeatable": whether eager gives the same bits again, "why_not": …} for a case that

@@ -83,7 +83,7 @@ def running(run: int, dark: bool) -> None:
 
 def _progress(loaded: service.Loaded, dark: bool) -> None:
     record = loaded.record
-    done, planned = len(record.results), len(loaded.table)
+    done, planned = len(record.swept), len(loaded.table)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         text = findings.progress(
             done=done, planned=planned, current=_current(record), left_s=_left_s(record, done, planned)
@@ -149,6 +149,6 @@ def stopped(loaded: service.Loaded, again: Callable[[], None]) -> None:
     word = "Cancelled" if record.state == "cancelled" else "Interrupted"
     section(
         f"{word} after {formats.waiting(seconds)}",
-        findings.cancelled(done=len(record.results), planned=len(loaded.table)),
+        findings.cancelled(done=len(record.swept), planned=len(loaded.table)),
     )
     st.button("Run again", icon=":material/refresh:", key="again", on_click=again)

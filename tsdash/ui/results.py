@@ -50,7 +50,7 @@ def _rank(verdict: str | None) -> int:
 
 
 def _is_finished(loaded: Loaded, mode: str) -> bool:
-    return loaded.record.state == "done" or len(loaded.record.of(mode)) == len(loaded.record.spec.cases)
+    return loaded.record.state == "done" or len(loaded.record.of(mode)) >= len(loaded.record.spec.cases)
 
 
 def _row(loaded: Loaded, mode: str, speed_up: findings.SpeedUp | None) -> VerdictRow:

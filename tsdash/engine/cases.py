@@ -1,0 +1,146 @@
+"""The cases of one mode, one after the other: eager's side, the export's side, and all that was compared."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from tsdash.engine.answers import take, take_all
+from tsdash.engine.exports import Exported
+from tsdash.engine.references import Reference, raise_fault
+from tsdash.engine.setting import Setting
+from tsdash.engine.workers import Worker, WorkerLost
+from tsdash.errors import ModelError
+from tsdash.exporters import EXPORTERS
+from tsdash.spec import (
+    GIVEN,
+    Case,
+    CaseResult,
+    ErrorFacts,
+    OutputFacts,
+    Side,
+    StructureDifference,
+    to_json,
+)
+
+RECYCLE_SHARE = 0.5  # of its memory limit that a worker may hold between two cases
+_KEEPS_DTYPE = ErrorFacts(
+    type="note", message="This mode keeps the dtype it was exported in: export again in the dtype to serve."
+)
+
+
+def deadly(case: Case, mode: str) -> tuple[CaseResult, dict[str, Any]]:
+    """A case that is not tried again."""
+    error = ErrorFacts(
+        type="crash", message="the whole server went down twice while this case ran; it is not tried again"
+    )
+    return CaseResult(case=case, mode=mode, eager=Side(), exported=Side(ended="crash", error=error)), {}
+
+
+class Cases:
+    """Runs cases of one mode on a clean worker, which is replaced when a case kills it."""
+
+    def __init__(self, setting: Setting, exported: Exported) -> None:
+        self._spec = setting.spec
+        self._nursery = setting.nursery
+        self._references = setting.references
+        self._exported = exported
+        self._mode = exported.facts.mode
+        self._folder = setting.folder / f"clean-{self._mode}"
+        self._worker: Worker | None = None
+        self._unloadable: ErrorFacts | None = None
+        self._lost: WorkerLost | None = None  # loading the artefact never came to an end
+        self._ahead: asyncio.Task[Reference] | None = None
+
+    async def run(self, case: Case, following: Case | None = None) -> tuple[CaseResult, dict[str, Any]]:
+        """Eager's side, the export's side and all that was compared. Eager goes on with the `following` case meanwhile."""
+        export = self._exported.facts
+        if self._exported.artefact is None:
+            ended = "export_error" if export.ended == "raised" else export.ended
+            eager = (await self._references.of(case)).side if case == self._spec.cases[0] else Side()
+            return CaseResult(
+                case=case, mode=self._mode, eager=eager, exported=Side(ended=ended, error=export.error)
+            ), {}
+        if case.dtype != GIVEN and not case.dtype.startswith("inputs:") and not EXPORTERS[self._mode].casts:
+            return CaseResult(case=case, mode=self._mode, eager=Side(), exported=Side(error=_KEEPS_DTYPE)), {}
+        reference = await self._references.of(case)
+        if following is not None:
+            self._ahead = asyncio.ensure_future(self._references.of(following))
+        result = CaseResult(case=case, mode=self._mode, eager=reference.side, exported=Side())
+        if reference.inputs is None:
+            return result, {}
+        try:
+            return await self._compared(result, reference)
+        except (WorkerLost, ModelError) as lost:  # a clean worker blames no model; what says so is forged
+            ended = lost.ended if isinstance(lost, WorkerLost) else "crash"
+            output = self._worker.output if self._worker is not None else ""
+            error = ErrorFacts(type=ended, message=str(lost), traceback=output[-8192:])
+            if self._worker is not None:
+                await self._worker.kill()
+            return replace(result, exported=Side(ended=ended, error=error)), {}
+
+    async def _compared(self, result: CaseResult, reference: Reference) -> tuple[CaseResult, dict[str, Any]]:
+        worker = await self._clean()
+        if self._unloadable is not None:
+            return replace(result, exported=Side(ended="raised", error=self._unloadable)), {}
+        expected = None if reference.expected is None else str(reference.expected)
+        request = {"do": "compare", "case": to_json(result.case), "inputs": str(reference.inputs), "expected": expected}
+        answer = raise_fault(await worker.call(request, self._spec.limits.case_s))["ok"]
+        result = replace(
+            result,
+            exported=take(Side, answer, "exported"),
+            structure=take_all(StructureDifference, answer, "structure"),
+            outputs=take_all(OutputFacts, answer, "outputs"),
+        )
+        if any(not facts.identical for facts in result.outputs):
+            result = await self._refereed(result, worker, str(expected))
+        if worker.rss_bytes() > RECYCLE_SHARE * self._spec.limits.memory_mib * 2**20:
+            await worker.kill()  # a leak, or memory that is not given back: the next case starts on a new one
+        return result, answer.get("views", {})
+
+    async def _refereed(self, result: CaseResult, worker: Worker, expected: str) -> CaseResult:
+        """`result` with both sides held against eager in float64."""
+        oracle = await self._references.oracle(result.case)
+        notes = () if oracle["repeatable"] else ("Eager does not repeat its own output under one seed.",)
+        if "oracle" not in oracle:
+            return replace(result, notes=(*notes, f"No float64 referee: {oracle.get('why_not', 'unknown')}"))
+        answer = raise_fault(
+            await worker.call(
+                {"do": "oracle", "expected": expected, "oracle": oracle["oracle"]}, self._spec.limits.case_s
+            )
+        )["ok"]
+        return replace(result, notes=notes, outputs=take_all(OutputFacts, answer, "outputs"))
+
+    async def _clean(self) -> Worker:
+        """The clean worker with the artefact loaded. Loading that takes too long is not tried again with every case."""
+        if self._lost is not None:
+            raise self._lost
+        if self._worker is None or not self._worker.alive:
+            limits = self._spec.limits
+            artefact = self._exported.artefact
+            assert artefact is not None
+            reads = (self._references.tensors, artefact.parent)
+            self._worker = await self._nursery.fork(
+                "clean", self._folder, limits.memory_mib, limits.output_kib, reads=reads
+            )
+            request = {
+                "do": "load",
+                "mode": self._mode,
+                "artefact": str(artefact),
+                "sources": self._exported.sources,
+            }
+            try:
+                answer = raise_fault(await self._worker.call(request, limits.load_s))["ok"]
+            except WorkerLost as lost:
+                self._lost = lost if lost.ended == "timeout" else None
+                raise
+            self._unloadable = take(ErrorFacts, answer, "error") if "error" in answer else None
+        return self._worker
+
+    async def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+        if self._worker is not None:
+            await self._worker.kill()

@@ -1,0 +1,59 @@
+"""Exporting in one mode, in an author worker of its own: what TorchScript compiles depends on what the process compiled before."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tsdash.engine.answers import take
+from tsdash.engine.references import loaded_author, raise_fault
+from tsdash.engine.setting import Setting
+from tsdash.engine.workers import Worker, WorkerLost
+from tsdash.errors import ModelError
+from tsdash.exporters import EXPORTERS
+from tsdash.spec import ErrorFacts, Export, to_json
+from tsdash.tracebacks import SourceMap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What exporting gave, with the file it left and the names by which its error messages call the user's source."""
+
+    facts: Export
+    artefact: Path | None = None
+    sources: Any = None
+
+
+async def export(setting: Setting, mode: str) -> Exported:
+    """Export from the inputs of the base case; an export that fails is a fact like any other."""
+    limits, base = setting.spec.limits, (await setting.references.of(setting.base)).side
+    if base.ended in ("timeout", "crash"):  # exporting runs the model too, and would end the same way
+        return Exported(facts=Export(mode=mode, seconds=0.0, error=base.error, ended=base.ended))
+    artefact = setting.folder / f"artefact-{mode}" / f"{mode}{EXPORTERS[mode].suffix}"
+    began = time.monotonic()
+    worker: Worker | None = None
+    try:
+        artefact.parent.mkdir(exist_ok=True)
+        worker, answer = await loaded_author(
+            setting.nursery, setting.spec, setting.folder / f"author-{mode}", writes=(artefact.parent,)
+        )
+        request = {"do": "export", "mode": mode, "case": to_json(setting.base), "artefact": str(artefact)}
+        facts = take(Export, raise_fault(await worker.call(request, limits.export_s)), "ok")
+        sources = to_json(take(SourceMap, answer, "sources"))
+    except (WorkerLost, ModelError) as error:
+        ended = error.ended if isinstance(error, WorkerLost) else "raised"
+        output = worker.output if worker is not None else ""
+        kind = ended if isinstance(error, WorkerLost) else "ModelError"
+        told = ErrorFacts(type=kind, message=str(error), traceback=output[-8192:])
+        return Exported(facts=Export(mode=mode, seconds=time.monotonic() - began, error=told, ended=ended))
+    finally:
+        if worker is not None:
+            await worker.kill()
+    if facts.error is not None:
+        return Exported(facts=facts, sources=sources)
+    if artefact.is_symlink() or not artefact.is_file():
+        told = ErrorFacts(type="MissingArtefact", message="the export said that it was saved, and left no file")
+        return Exported(facts=replace(facts, error=told, ended="raised"), sources=sources)
+    return Exported(facts=facts, artefact=artefact, sources=sources)
