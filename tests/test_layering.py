@@ -43,7 +43,8 @@ graphdiff          | graph                                                      
 layers             |                                                                    |
 layout             | graph layers                                                       |
 graphtext          | tracebacks                                                         | (torch)
-exporters          | spec tracebacks inputs complaints graphtext (mutation)             | (torch)
+ranges             | spec inputs                                                        | (torch)
+exporters          | spec tracebacks inputs ranges complaints graphtext (mutation)      | (torch)
 plan               | spec errors models transforms inputs exporters                     |
 tensorfile         |                                                                    | torch
 state              |                                                                    | torch numpy
