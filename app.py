@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
-from tsdash.ui import service
+from tsdash.ui import example, service
 from tsdash.ui.page import own_fault
 
 
 @asynccontextmanager
 async def engine(_: st.App) -> AsyncIterator[None]:
-    """Start the engine with the server, so that the first run finds it warm, and end it with the server."""
+    """Start the engine with the server, so that the first run finds it warm, have something to show, and end the engine with the server."""
     await asyncio.to_thread(service.engine)
+    await asyncio.to_thread(example.make)
     yield
     await asyncio.to_thread(service.close)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from tsdash import findings
 from tsdash.errors import UserError
 from tsdash.records import Record
-from tsdash.ui import controls, live, results, service
+from tsdash.ui import controls, example, live, results, scope, selection, service
+from tsdash.ui.beside import beside
 from tsdash.ui.faster import faster
 from tsdash.ui.mend import mended
+from tsdash.ui.outcomes import grid, tolerance
 from tsdash.ui.page import as_markdown, is_dark, section
 from tsdash.ui.reached import reached
 from tsdash.ui.where import where
@@ -16,10 +19,11 @@ from tsdash.ui.why import why
 
 
 def shown_run() -> tuple[service.Loaded | None, str]:
-    """The run that the address names, or why it cannot be shown."""
+    """The run that the address names, else the example; or why it cannot be shown."""
     asked = st.query_params.get("run")
     if asked is None:
-        return None, ""
+        made = example.find()
+        return (service.load(made) if made is not None else None), ""
     if not asked.isdecimal():
         return None, f"{asked!r} is not the number of a run."
     try:
@@ -40,22 +44,23 @@ def again(record: Record) -> None:
 
 def show(run: int) -> None:
     """Let the address name the run, with nothing selected in it yet."""
-    for name in ("mode", "case", "output", "told"):
-        st.session_state.pop(name, None)
+    selection.forget()
     st.query_params.from_dict({"run": str(run)})
 
 
 def finished(loaded: service.Loaded, dark: bool) -> None:
     """The results, one question after another; everything below the grid is about one selection."""
+    loaded = service.under(loaded, tolerance())
     mended(loaded)
     results.verdicts(loaded)
     reached(loaded.record)
-    selection = results.selected(loaded)
-    results.grid(loaded, selection, dark)
-    results.scope(loaded, selection)
-    why(loaded.record, selection, dark)
-    where(loaded.record.id, selection, dark)
-    faster(loaded, selection.mode, dark)
+    chosen = selection.selected(loaded)
+    grid(loaded, chosen, dark)
+    scope.scope(loaded, chosen)
+    beside(loaded, chosen, dark)
+    why(loaded.record, chosen, dark)
+    where(loaded.record.id, chosen, dark)
+    faster(loaded, chosen.mode, dark)
     results.circumstances(loaded.record)
 
 
@@ -63,9 +68,12 @@ def page() -> None:
     """The controls, and below them whatever state the run of this address is in."""
     dark = is_dark()
     loaded, problem = shown_run()
-    controls.prefill(loaded.record if loaded else None)
+    named = "run" in st.query_params
+    controls.prefill(loaded.record if loaded and named else None)
     is_running = loaded is not None and not loaded.record.done
-    choice, pressed = controls.controls(running=is_running)
+    if not named:
+        live.welcome(has_example=loaded is not None)
+    choice, pressed = controls.controls(running=is_running and named)
     if pressed and choice:
         start(choice)
         st.rerun()
@@ -76,6 +84,9 @@ def page() -> None:
         live.empty(choice.spec() if choice else None, dark, controls.choose)
         return
     record = loaded.record
+    st.set_page_config(page_title=f"{findings.title(record.state, record.spec.model.name, loaded.verdicts)} · tsdash")
+    if not named:
+        live.example(record, controls.choose)
     if is_running:
         live.running(record.id, dark)
     elif record.state == "failed":

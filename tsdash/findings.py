@@ -298,6 +298,16 @@ def progress(*, done: int, planned: int, current: str = "", left_s: float | None
     return " · ".join(parts)
 
 
+def title(state: str, model: str, verdicts: Mapping[str, Verdict]) -> str:
+    """What the tab of the browser says: it is seen while something else is looked at."""
+    if state in ("queued", "running"):
+        return f"… {model} is running"
+    if state != "done":
+        return f"{model}: {state}"
+    good = [mode for mode, verdict in verdicts.items() if verdict.verdict == "ship"]
+    return f"✓ {model}: ship {good[0]}" if good else f"✗ {model}: ship none"
+
+
 def cancelled(*, done: int, planned: int) -> str:
     """What a run that was stopped has and lacks."""
     return f"{formats.count(done)} of {formats.counted(planned, 'case')} ran; no verdict for modes that did not finish."

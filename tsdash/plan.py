@@ -40,6 +40,24 @@ def own_plan(dims: Mapping[str, int], effort: str) -> Sweep:
     )
 
 
+PRESETS = {  # which axes of a plan stay
+    "everything": ("dims", "values", "dtypes", "devices", "layouts", "training", "grad", "calls", "seeds"),
+    "shapes": ("dims", "layouts"),
+    "numbers": ("values", "seeds"),
+    "precision": ("dtypes",),
+    "state": ("training", "grad", "calls"),
+    "devices": ("devices",),
+    "base case only": (),
+}
+
+
+def preset(sweep: Sweep, name: str) -> Sweep:
+    """`sweep` with the axes of one of PRESETS alone. Raises OptionError."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return Sweep(**{axis: getattr(sweep, axis) for axis in PRESETS[name]})
+
+
 def _sizes(size: int, effort: str) -> Iterator[int]:
     """Sizes worth trying beside the default: up, down to one, odd, and by a large factor."""
     yield size + 1

@@ -28,6 +28,10 @@ SCHEMA_VERSION = 1
 KEPT_ARTEFACT_BYTES = 256 * 2**20
 KEPT_DELETED_S = 24 * 3600.0  # a deleted run can be restored for a day
 MOST_DEATHS = 2  # of a server during one case; then the case is marked and left
+_SUMMARY = (
+    "SELECT *, json_extract(spec, '$.model.name') AS model, json_extract(spec, '$.modes') AS modes,"
+    " json_array_length(spec, '$.cases') AS cases, json_extract(environment, '$.torch') AS torch FROM runs"
+)
 _BUSY_S = 30.0  # how long a writer waits for another
 SCHEMA = """
 CREATE TABLE runs (
@@ -273,12 +277,15 @@ class Store:
 
     def runs(self) -> tuple[Summary, ...]:
         """All runs that are not deleted, the newest first."""
-        rows = self.connection().execute(
-            "SELECT *, json_extract(spec, '$.model.name') AS model, json_extract(spec, '$.modes') AS modes,"
-            " json_array_length(spec, '$.cases') AS cases, json_extract(environment, '$.torch') AS torch"
-            " FROM runs WHERE deleted_at IS NULL ORDER BY id DESC"
-        )
+        rows = self.connection().execute(f"{_SUMMARY} WHERE deleted_at IS NULL ORDER BY id DESC")
         return tuple(summary(row) for row in rows)
+
+    def summary(self, run: int) -> Summary:
+        """A run in a line, deleted or not. Raises OptionError as `load` does."""
+        row = self.connection().execute(f"{_SUMMARY} WHERE id = ?", (run,)).fetchone()
+        if row is None:
+            raise self._missing(run)
+        return summary(row)
 
     def annotate(
         self, run: int, *, name: str | None = None, note: str | None = None, pinned: bool | None = None

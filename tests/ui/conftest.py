@@ -12,10 +12,12 @@ from tsdash import models, plan
 from tsdash.spec import (
     CONTROL,
     Arm,
+    Baked,
     Case,
     CaseResult,
     Cause,
     Description,
+    Divergence,
     Element,
     ErrorFacts,
     Export,
@@ -24,8 +26,10 @@ from tsdash.spec import (
     Latency,
     Oracle,
     OutputFacts,
+    Reach,
     RunSpec,
     Side,
+    SourceLine,
     Sweep,
 )
 from tsdash.store import Store
@@ -84,6 +88,15 @@ def early_exit(latency: bool = False) -> RunSpec:
     return RunSpec(model=source, modes=("trace", "script"), cases=cases, latency=latency)
 
 
+def _described() -> Description:
+    """The model, one line of whose forward never ran."""
+    never = SourceLine(
+        file="early_exit.py", line=GUILTY + 2, code="return torch.where(sure[..., None], early, self.deep(h))"
+    )
+    reach = Reach(lines=6, lines_run=5, branches=2, branches_run=1, not_run=(never,))
+    return Description(parameters=1000, dims={"batch": 2, "seq": 8}, inputs=(), training=False, reach=reach)
+
+
 @pytest.fixture
 def finished(store: Store) -> Callable[..., int]:
     """A run in which trace is wrong on large values and script is right everywhere; returns its id."""
@@ -92,7 +105,7 @@ def finished(store: Store) -> Callable[..., int]:
         spec = early_exit(latency)
         run = store.create(spec, {"effort": "quick"}, {"torch": "2.14.1"})
         store.begin(run)
-        store.describe(run, Description(parameters=1000, dims={"batch": 2, "seq": 8}, inputs=(), training=False))
+        store.describe(run, _described())
         warning = ExportWarning(
             message="Converting a tensor to a Python boolean",
             file="early_exit.py",
@@ -113,6 +126,11 @@ def finished(store: Store) -> Callable[..., int]:
             message="The branch was decided while tracing",
             evidence=("Two graphs differ here.",),
             proved=True,
+            baked=(Baked(code="sure.any()", exporting="False", eager="True"),),
+            divergence=(
+                Divergence(path="stem", type="Linear", accumulated=0.0, local=0.0),
+                Divergence(path="the model", type="EarlyExit", accumulated=11.3, local=11.3),
+            ),
         )
         store.add_causes(run, "trace", (cause,))
         if latency:

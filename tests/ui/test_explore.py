@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.conftest import GUILTY, early_exit
+from tests.ui.conftest import EQUAL, GUILTY, early_exit, result
 from tsdash.spec import RunSpec
 from tsdash.store import Store
-from tsdash.ui import service
+from tsdash.ui import mend, service
 
 PAGE = "../../pages/explore.py"
 
@@ -149,11 +150,11 @@ def test_verdicts_stand_beside_the_plain_rule(finished: Callable[..., int]) -> N
 
 
 def test_the_first_failure_is_selected(finished: Callable[..., int]) -> None:
-    """Without a choice the page opens the case that matters, and the address says so."""
+    """Without a choice the page opens the case that matters, and leaves the address as short as it was given."""
     page = explore(run=str(finished()))
     assert page.selectbox(key="mode").value == "trace"
     assert "x100" in page.selectbox(key="case").format_func(page.selectbox(key="case").value)
-    assert page.query_params["mode"] == "trace"
+    assert "mode" not in page.query_params
 
 
 def test_the_address_selects(finished: Callable[..., int]) -> None:
@@ -256,3 +257,96 @@ def test_a_running_run_shows_progress_and_no_second_run(store: Store) -> None:
     assert "Another process runs this" in captions(page)
     outlined = [shape for shape in figures(page)["live"]["layout"]["shapes"] if shape["type"] == "rect"]
     assert outlined[0]["x0"] == -0.5
+
+
+def test_a_choice_is_one_step_in_the_address(finished: Callable[..., int]) -> None:
+    """Mode and case stand in the address together, so that Back undoes one choice."""
+    page = explore(run=str(finished()))
+    page.selectbox(key="case").set_value("c1").run()
+    assert (page.query_params["mode"], page.query_params["case"]) == ("trace", "c1")
+
+
+def test_the_grid_can_be_filtered_and_grouped(finished: Callable[..., int]) -> None:
+    """The figure has the cases that are asked for."""
+    page = explore(run=str(finished()))
+    assert len(figures(page)["grid"]["data"][0]["z"][0]) == 3
+    page.multiselect(key="only").set_value(["values: x100"]).run()
+    assert len(figures(page)["grid"]["data"][0]["z"][0]) == 1
+    page.multiselect(key="only").set_value(["values: x100", "batch: 3"]).run()
+    assert "No case has all of this" in captions(page)
+
+
+def test_a_tolerance_judges_the_run_anew(finished: Callable[..., int]) -> None:
+    """Under |Δ| ≤ 10⁻² the case that is off by 11 still fails, and the address carries the tolerance."""
+    page = explore(run=str(finished()), tolerance="0.01")
+    assert "beyond 0.010" in "\n".join(element.value for element in page.markdown)
+    page.select_slider(key="tolerance").set_value("1e-05").run()
+    assert page.query_params["tolerance"] == "1e-05"
+
+
+def test_two_modes_stand_side_by_side(finished: Callable[..., int]) -> None:
+    """The same case in another mode, on the same page."""
+    page = explore(run=str(finished()), beside="script")
+    assert any(heading.startswith("trace, x100 values\\: mismatch") for heading in headings(page))
+    assert {"0", "1"} <= {key.rsplit(" ", 1)[-1] for key in figures(page)}
+
+
+def test_a_run_can_be_named(finished: Callable[..., int], store: Store) -> None:
+    """Name and note are kept with the run."""
+    run = finished()
+    page = explore(run=str(run))
+    page.text_input(key=f"name {run}").set_value("before the fix").run()
+    assert store.summary(run).name == "before the fix"
+
+
+def test_a_preset_varies_one_kind_of_thing(submitted: list[RunSpec]) -> None:
+    """precision tries dtypes and nothing else."""
+    page = explore(model="mlp")
+    page.selectbox(key="preset").set_value("precision").run()
+    page.button(key="start").click().run()
+    assert {case.varied for case in submitted[0].cases} == {"base", "dtype"}
+
+
+def test_what_was_baked_stands_beside_its_line(finished: Callable[..., int]) -> None:
+    """The value while exporting, and the value here."""
+    text = html(explore(run=str(finished())))
+    assert "<b>False</b> while exporting, <b>True</b> here" in text
+
+
+def test_modules_are_listed_with_their_error(finished: Callable[..., int]) -> None:
+    """A tree, coloured by |Δ|, and the same along the network."""
+    page = explore(run=str(finished()))
+    assert "ts-tree" in html(page)
+    assert "divergence" in figures(page)
+
+
+def test_the_verdict_says_how_much_of_forward_it_speaks_for(finished: Callable[..., int]) -> None:
+    """Lines that never ran are named."""
+    text = html(explore(run=str(finished())))
+    assert "the cases ran 5 of 6 lines and 1 of 2 branches" in text
+    assert "early_exit.py line 30 never runs" in text
+
+
+def test_a_change_that_helps_is_said(finished: Callable[..., int], store: Store, submitted: list[RunSpec]) -> None:
+    """The run that tried a fix says which verdicts turned, and shows the change."""
+    before = finished()
+    record = store.load(before)
+    changed = record.spec.model.text.replace("if sure.any():", "if True:")
+    mend.run_changed(record, changed)
+    run = store.runs()[0].id
+    for case in record.spec.cases:
+        for mode in record.spec.modes:
+            store.add_case(run, result(case, mode, EQUAL), {})
+    store.end(run, "done")
+    page = explore(run=str(run))
+    assert headings(page)[0].replace("\\", "") == "trace turned from do not ship to ship; script is as before."
+    assert "changed since run 1" in html(page)
+    assert "ts-line ts-add" in html(page)
+
+
+def test_a_change_that_is_no_python_is_refused(finished: Callable[..., int], store: Store) -> None:
+    """The sentence names the line, and nothing runs."""
+    record = store.load(finished())
+    mend.run_changed(record, "def make_model(:\n")
+    assert "line 1" in st.session_state["mend problem"]
+    assert len(store.runs()) == 1

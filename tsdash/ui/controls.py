@@ -16,9 +16,11 @@ from tsdash.spec import EFFORTS, GIVEN, Case, Limits, ModelSource, RunSpec, Swee
 from tsdash.transforms import LAYOUTS, TRANSFORMS
 from tsdash.ui import service
 from tsdash.ui.page import as_markdown
+from tsdash.ui.scope import shortcuts
 
 FIRST_MODEL = "early_exit"
 FIRST_MODES = ("trace", "script")
+EVERYTHING = "everything"
 SIZES_HELP = "Sizes to try, such as 1,2,4, or a range with its step, such as 8:64:8."
 
 
@@ -50,17 +52,27 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
                 "Effort", EFFORTS, key="effort", required=True,
                 help="How many sizes, values, dtypes and layouts are tried. Sweep shows them all, and lets you change them.",
             )  # fmt: skip
+            preset = st.selectbox(
+                "Vary", list(plan.PRESETS), key="preset", width=150,
+                help="What is tried: everything that the effort plans, or one kind of change alone. shapes: sizes and layouts. numbers: values and seeds. precision: dtypes. state: train and eval, gradients, later calls.",
+            )  # fmt: skip
             popover = st.popover("Sweep", icon=":material/tune:", help="What is varied from the base case")
             latency = st.toggle(
                 "Latency", key="latency", help="Time every mode beside eager on the base case, interleaved."
             )
             st.space("stretch")
+            shortcuts()
             button = st.empty()
         modes = st.pills(
-            "Export modes", list(EXPORTERS), selection_mode="multi", key="modes", label_visibility="collapsed"
-        )
+            "Export modes", list(EXPORTERS), selection_mode="multi", key="modes", label_visibility="collapsed",
+            help="Ways to export the model. trace records one run, script compiles the source, export captures a graph with its constraints; freeze folds weights and attributes in.",
+        )  # fmt: skip
         choice, problem = _checked(
-            str(name or ""), str(effort), tuple(mode for mode in EXPORTERS if mode in modes), bool(latency), popover
+            str(name or ""),
+            (str(effort), str(preset)),
+            tuple(mode for mode in EXPORTERS if mode in modes),
+            bool(latency),
+            popover,
         )
         n = 0 if choice is None else len(choice.cases) * len(choice.modes)
         label = "Running" if running else f":primary[**Run {formats.counted(n, 'case')}**]" if n else "Run"
@@ -86,6 +98,7 @@ def prefill(record: Record | None) -> None:
     st.session_state["model"] = record.spec.model.name if record else st.query_params.get("model", FIRST_MODEL)
     st.session_state["modes"] = [mode for mode in (record.spec.modes if record else FIRST_MODES) if mode in EXPORTERS]
     st.session_state["effort"] = effort if effort in EFFORTS else "standard"
+    st.session_state["preset"] = EVERYTHING
     st.session_state["latency"] = record.spec.latency if record else True
 
 
@@ -101,13 +114,19 @@ def _names() -> list[str]:
 
 
 def _checked(
-    name: str, effort: str, modes: tuple[str, ...], latency: bool, popover: st.delta_generator.DeltaGenerator
+    name: str,
+    chosen: tuple[str, str],
+    modes: tuple[str, ...],
+    latency: bool,
+    popover: st.delta_generator.DeltaGenerator,
 ) -> tuple[Choice | None, str]:
     """The choice, or what is wrong with it as a sentence."""
     try:
         source = models.find(name.strip(), allow_code=service.allows_code())
         dims = models.default_dims(source)
-        sweep = _sweep(popover, dims, plan.own_plan(dims, effort), f"{name}:{effort}")
+        effort, preset = chosen
+        of = f"{name}:{effort}" if preset == EVERYTHING else f"{name}:{effort}:{preset}"
+        sweep = _sweep(popover, dims, plan.preset(plan.own_plan(dims, effort), preset), of)
         if not modes:
             raise OptionError("Choose at least one export mode.")
         cases = plan.cases(sweep, dims)

@@ -45,6 +45,42 @@ def make_inputs(batch=2):  # every integer default is a size to vary
 '''
 
 
+def welcome(*, has_example: bool) -> None:
+    """What tsdash does, in one breath; said where no run is named."""
+    below = " Below is an example that ran on this machine." if has_example else ""
+    st.markdown(
+        "**Does your exported PyTorch model still give the same answers?** tsdash exports it, runs eager and the export side by "
+        "side on many inputs, and says where they part, which line of your source is to blame, and whether it is faster."
+        f"{below} Press **Run** to see your own."
+    )
+
+
+def example(record: Record, start: Callable[[str, tuple[str, ...]], None]) -> None:
+    """Above the example's results: what it is, and other things to start from."""
+    name = as_markdown(record.spec.model.name)
+    modes = formats.joined(record.spec.modes)
+    word = "The example is being run" if not record.done else "An example"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{word}: {name}, exported with {modes}. Other things to start from:")
+        starters(start)
+
+
+def starters(start: Callable[[str, tuple[str, ...]], None]) -> None:
+    """Buttons that set the controls and run."""
+    for label, icon, model, modes in EXAMPLES:
+        st.button(
+            label, icon=icon, key=f"try {model}", on_click=start, args=(model, modes), help=f"Runs {model} right away"
+        )
+    with st.popover("My own model file", icon=":material/draft:", help="What a model file of your own looks like"):
+        own_model()
+
+
+def own_model() -> None:
+    """How to come with a model of one's own."""
+    st.markdown("Save a file like this where tsdash runs, and type its path into **Model**.")
+    st.code(OWN_MODEL, language="python")
+
+
 def empty(planned: RunSpec | None, dark: bool, start: Callable[[str, tuple[str, ...]], None]) -> None:
     """Before the first run: what will happen, and something to start with."""
     n = len(planned.cases) if planned else 0
@@ -59,11 +95,7 @@ def empty(planned: RunSpec | None, dark: bool, start: Callable[[str, tuple[str, 
         figure(outcome_grid(tables.planned(planned), dark), key="grid-planned")
     st.caption("Or start from one of these:")
     with st.container(horizontal=True, gap="small"):
-        for label, icon, model, modes in EXAMPLES:
-            st.button(label, icon=icon, key=f"try {model}", on_click=start, args=(model, modes))
-        with st.popover("My own model file", icon=":material/draft:"):
-            st.markdown("Save a file like this where tsdash runs, and type its path into **Model**.")
-            st.code(OWN_MODEL, language="python")
+        starters(start)
 
 
 def running(run: int, dark: bool) -> None:

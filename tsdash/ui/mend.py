@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -15,7 +15,8 @@ from tsdash.records import Record
 from tsdash.spec import Cause, ModelSource
 from tsdash.ui import service
 from tsdash.ui.causes import UNKNOWN, fix
-from tsdash.ui.html import diff_view
+from tsdash.ui.editor import KEYS_HELP, editor
+from tsdash.ui.html import Mark, diff_view
 from tsdash.ui.page import as_markdown, section
 from tsdash.ui.service import Loaded
 
@@ -24,45 +25,58 @@ EDITOR_PX = 420
 WRITTEN = ("gallery", "file")  # kinds of model whose text is the user's own; the others only refer to a package
 
 
-def try_fix(record: Record, causes: Sequence[Cause]) -> None:
-    """The source in a field, the fix above it as a hint, and a button that runs the same cases again."""
+def try_fix(record: Record, causes: Sequence[Cause], marks: Mapping[int, Mark]) -> None:
+    """A button that opens the source in an editor, the fix above it as a hint, and one that runs the same cases again."""
     if record.spec.model.kind not in WRITTEN:
         return
+    is_open = f"mending {record.id}"
+    if not st.session_state.get(is_open):
+        st.button(
+            "Try the fix",
+            icon=":material/build:",
+            key="mend",
+            help="Change the source here and run the same cases again, to see whether the verdict turns",
+            on_click=st.session_state.__setitem__,
+            args=(is_open, True),
+        )
+        return
+    if not service.allows_code():
+        st.markdown("This server runs no code of your own. Mend the file where you can, and check it there.")
+        return
     leading = next((cause for cause in causes if cause.cause != UNKNOWN and cause.fix), None)
-    with st.expander("Try the fix", icon=":material/build:", key=f"mending {record.id}"):
-        if not service.allows_code():
-            st.markdown("This server runs no code of your own. Mend the file where you can, and check it there.")
-            return
-        if leading:
-            at = f"Line {leading.line}: `{leading.code}` → " if leading.line else ""
-            st.caption(f"{as_markdown(at)}write what this says, in your own names.")
-            fix(leading.fix)
-        with st.container(key="mend"):
-            text = st.text_area(
-                f"{record.spec.model.filename}, to be mended",
-                record.spec.model.text,
-                height=EDITOR_PX,
-                key=f"mended {record.id}",
-                help="Change the line that is to blame and run. The file you chose is left as it is: the changed text is kept as a file of its own.",
-            )
-        problem = st.session_state.pop("mend problem", "")
-        if problem:
-            st.error(as_markdown(problem), icon=":material/error:")
-        unchanged = text == record.spec.model.text
+    if leading:
+        at = f"Line {leading.line}, `{leading.code}`: write" if leading.line else "Write"
+        st.caption(f"{as_markdown(at)} what this says, in the names of your source.")
+        fix(leading.fix)
+    edited = editor(
+        record.spec.model.text,
+        key=f"editor {record.id}",
+        label=f"{record.spec.model.filename}, to be mended",
+        marks=marks,
+        height=EDITOR_PX,
+    )
+    problem = st.session_state.pop("mend problem", "")
+    if problem:
+        st.error(as_markdown(problem), icon=":material/error:")
+    unchanged = edited.text == record.spec.model.text
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Run with this change",
             icon=":material/play_arrow:",
             key="mend run",
             disabled=unchanged,
-            help="Change the text first; a click outside the field takes it over."
-            if unchanged
-            else "The same cases and modes again, as a run of its own, without measuring latency",
-            on_click=_run,
-            args=(record, text or ""),
+            help="The same cases and modes again, as a run of its own, without measuring latency. Your own file is left as it is.",
+            on_click=run_changed,
+            args=(record, edited.text),
         )
+        st.button("Close", key="mend close", on_click=st.session_state.pop, args=(is_open,))
+        st.caption("Nothing is changed yet." if unchanged else KEYS_HELP)
+    if edited.run and not unchanged:
+        run_changed(record, edited.text)
+        st.rerun()
 
 
-def _run(record: Record, text: str) -> None:
+def run_changed(record: Record, text: str) -> None:
     """Submit the mended text with the cases of the record, and let the address name the new run."""
     try:
         source = service.keep_model(record.spec.model.filename, text)

@@ -11,7 +11,7 @@ import statistics
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,10 +20,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tsdash import environment, findings, stats, tables, verdicts
 from tsdash.engine.core import Engine
+from tsdash.judge import Tolerance
 from tsdash.models import files
 from tsdash.plots import Figure, outcome_grid
 from tsdash.recommendation import Recommendation
 from tsdash.records import Record
+from tsdash.rejudge import Rejudging
 from tsdash.spec import Latency, ModelSource, RunSpec, Verdict, to_json
 from tsdash.store import Store
 from tsdash.study import Study, StudySpec
@@ -34,6 +36,7 @@ MANY_CELLS, SLOW_REFRESH_S = 1000, 2.0  # above that reading and drawing take a 
 FIRST_GUESS_S = 0.15  # a case of a model that nobody has run yet
 LEAST_S = 2.0  # loading and exporting take that long whatever follows
 LATENCY_S = 3.0  # for each contender
+EXPECTED_S = 30.0  # a guess from past runs is kept that long: reading them all takes longer than drawing a page
 
 Cell = tuple[str, str]  # mode, case
 _ONE_AT_A_TIME = threading.Lock()
@@ -122,6 +125,7 @@ class Loaded:
     verdicts: dict[str, Verdict]
     recommendation: Recommendation
     speed_ups: dict[str, stats.Speedup]
+    tolerance: float | None = None  # under which it is judged; None: tsdash's own rule
 
     @property
     def recommended(self) -> str | None:
@@ -155,6 +159,36 @@ def load(run: int) -> Loaded:
         return loaded
 
 
+def under(loaded: Loaded, tolerance: float | None) -> Loaded:
+    """The run judged under a tolerance of the reader's; None is tsdash's own rule. Nothing is run."""
+    return loaded if tolerance is None else _under(version(loaded), tolerance, loaded)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _under(version: str, tolerance: float, _loaded: Loaded) -> Loaded:
+    found = _rejudging(version, _loaded).under(Tolerance(absolute=tolerance))
+    record = _loaded.record
+    return replace(
+        _loaded,
+        table=tables.recoloured(_loaded.table, found.judgements),
+        cells=tables.cells(record, found.judgements),
+        verdicts=found.verdicts,
+        recommendation=verdicts.recommendation(record, found.verdicts, _loaded.speed_ups),
+        tolerance=tolerance,
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _rejudging(version: str, _loaded: Loaded) -> Rejudging:
+    return Rejudging(_loaded.record)
+
+
+def version(loaded: Loaded) -> str:
+    """What a figure or table made from `loaded` depends on, for caches."""
+    record = loaded.record
+    return f"{store().folder} {record.id} {record.state} {len(record.results)} {loaded.tolerance}"
+
+
 def _refresh_s(loaded: Loaded) -> float:
     return REFRESH_S if len(loaded.cells) <= MANY_CELLS else SLOW_REFRESH_S
 
@@ -172,19 +206,17 @@ def _derived(record: Record) -> Loaded:
     )
 
 
-def grid(loaded: Loaded, dark: bool, *, selected: Cell | None = None, current: Cell | None = None) -> Figure:
-    """The grid of outcomes, drawn once for all sessions that look at the same."""
-    record = loaded.record
-    return _grid(
-        f"{store().folder} {record.id} {record.state} {len(record.results)}", dark, selected, current, loaded.table
-    )
+def grid(loaded: Loaded, dark: bool, *, current: Cell | None = None) -> Figure:
+    """The grid of a run in progress, drawn once for all sessions that look at the same."""
+    return _grid(version(loaded), dark, current, loaded.table)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _grid(version: str, dark: bool, selected: Cell | None, current: Cell | None, _table: pd.DataFrame) -> Figure:
-    return outcome_grid(_table, dark, selected=selected, current=current)
+def _grid(version: str, dark: bool, current: Cell | None, _table: pd.DataFrame) -> Figure:
+    return outcome_grid(_table, dark, current=current)
 
 
+@st.cache_data(ttl=EXPECTED_S, max_entries=256, show_spinner=False)
 def expected_s(model: str, n_cases: int, n_modes: int, *, latency: bool) -> float:
     """How long a run will take, by what a case of this model, or of any, took before."""
     past = [run for run in store().runs() if run.state == "done" and run.seconds]

@@ -1,4 +1,4 @@
-"""The stylesheet of our own `ts-` classes. Nothing here names a class of Streamlit but `st-key-…`, its own way to a container by the key we gave.
+"""The stylesheet of our own `ts-` classes. Nothing here names a class of Streamlit.
 
 Colours are `light-dark(…)` pairs, so a view follows the switch of appearance without Python being asked.
 """
@@ -82,7 +82,6 @@ STYLE = f"""<style>
   white-space: nowrap; position: sticky; top: 0; background: {_look("page")} }}
 .ts-tree td {{ padding: 0 12px 0 0; white-space: nowrap }}
 .ts-tree .ts-num {{ font-variant-numeric: tabular-nums }}
-.st-key-mend textarea {{ font: 0.8667rem/1.55 {FONT_MONO}; white-space: pre; overflow-x: auto }}
 .ts-edged {{ outline: 1px solid {_look("border")} }}
 .ts-facts.ts-facts {{ display: flex; flex-wrap: wrap; gap: 8px 24px; margin: 0; padding: 0; font-size: 0.9333rem }}
 .ts-facts > div {{ cursor: help }}

@@ -15,7 +15,7 @@ from tsdash.spec import OutputFacts, from_json
 from tsdash.ui import service
 from tsdash.ui.html import facts_view
 from tsdash.ui.page import as_markdown, figure, grid, section
-from tsdash.ui.results import Selection
+from tsdash.ui.selection import Selection
 
 QUESTION = "Where, and how much?"
 WORST_ROWS = 5
@@ -51,6 +51,19 @@ def where(run: int, selection: Selection, dark: bool) -> None:
             figure(fig, key="along")
     with cells.cell():
         _worst(facts)
+
+
+def the_map(run: int, selection: Selection, dark: bool) -> Figure | None:
+    """The selected output over its first two axes; None where every bit is the same."""
+    raw = (
+        service.store().views(run, selection.mode, selection.case.id).get(selection.output.path)
+        if selection.output
+        else None
+    )
+    view = from_json(ElementView, raw) if raw else None
+    if view is None or not view.profiles:
+        return None
+    return _map(view, view.maps[0] if view.maps else None, view.profiles[0], dark)
 
 
 def _nothing(selection: Selection) -> str:

@@ -14,7 +14,7 @@ from tsdash.ui.causes import cards, first_line
 from tsdash.ui.html import Mark, code_view
 from tsdash.ui.mend import try_fix
 from tsdash.ui.page import as_markdown, figure, grid, section
-from tsdash.ui.results import Selection
+from tsdash.ui.selection import Selection
 from tsdash.ui.tree import module_tree
 
 MOST_WARNINGS = 12  # in words; the others are counted
@@ -47,7 +47,7 @@ def why(record: Record, selection: Selection, dark: bool) -> None:
             st.html(code_view(source.text, title=source.filename))
     if failing:
         _diverging(causes, selection.mode, dark)
-        try_fix(record, causes)
+        try_fix(record, causes, marks)
     if export and export.code:
         with st.expander(f"The code that {selection.mode} kept"):
             st.code(export.code, language="python", height=CODE_HEIGHT_PX)

@@ -1,0 +1,100 @@
+"""What everything below the grid is about: one mode, one case, one output. The address names it, so that Back goes back.
+
+Widgets and clicks write the address, and only the address is read: each choice is one entry in the browser's history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from tsdash import findings
+from tsdash.spec import Case, CaseResult, Judgement, OutputFacts
+from tsdash.tokens import OUTCOMES
+from tsdash.ui.service import Loaded
+
+NAMES = ("mode", "case", "output", "beside")  # in the address
+FAILING = tuple(name for name in OUTCOMES if name not in (*findings.GOOD, findings.NOT_RUN))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The mode, case and output that the sections below the grid are about."""
+
+    mode: str
+    case: Case
+    result: CaseResult | None  # None: it has not run
+    judgement: Judgement
+    output: OutputFacts | None  # None: nothing was compared
+
+
+def select(**chosen: str) -> None:
+    """Let the address name a choice; the others stay as they are, or as they were by default."""
+    kept = {name: st.session_state[name] for name in ("mode", "case") if name in st.session_state}
+    st.query_params.update({**kept, **chosen})
+
+
+def chosen(name: str) -> None:
+    """Callback of a widget: its value into the address."""
+    select(**{name: st.session_state[name]})
+
+
+def forget() -> None:
+    """Nothing is selected any more, for another run is shown."""
+    for name in NAMES:
+        st.session_state.pop(name, None)
+
+
+def selected(loaded: Loaded) -> Selection:
+    """What the address selects, else the first case that fails. The widgets follow."""
+    spec = loaded.record.spec
+    mode, case_id = first_failure(loaded)
+    st.session_state["mode"] = mode = _asked("mode", spec.modes, mode)
+    st.session_state["case"] = case_id = _asked("case", [case.id for case in spec.cases], case_id)
+    selection = at(loaded, mode, case_id)
+    if selection.output and selection.result:
+        asked = _asked("output", [facts.path for facts in selection.result.outputs], selection.output.path)
+        st.session_state["output"] = asked
+        output = next(facts for facts in selection.result.outputs if facts.path == asked)
+        return Selection(**{**selection.__dict__, "output": output})
+    return selection
+
+
+def _asked(name: str, options: Sequence[str], otherwise: str) -> str:
+    asked = st.query_params.get(name)
+    return asked if asked is not None and asked in options else otherwise
+
+
+def at(loaded: Loaded, mode: str, case_id: str) -> Selection:
+    """A mode and a case of a run, with the output that differs most."""
+    case = next(case for case in loaded.record.spec.cases if case.id == case_id)
+    result = next((r for r in loaded.record.of(mode) if r.case.id == case_id), None)
+    cell = loaded.table[(loaded.table["mode"] == mode) & (loaded.table["case"] == case_id)].iloc[0]
+    judgement = Judgement(outcome=cell["outcome"], detail=cell["detail"])
+    outputs = result.outputs if result else ()
+    output = max(outputs, key=lambda facts: (facts.nan_disagree + facts.inf_disagree, facts.max_abs), default=None)
+    return Selection(mode=mode, case=case, result=result, judgement=judgement, output=output)
+
+
+def first_failure(loaded: Loaded) -> tuple[str, str]:
+    """The first failing cell of the mode that matters most, else the base case of the first mode."""
+    ran = loaded.table[loaded.table["outcome"] != findings.NOT_RUN]
+    for outcomes in (("mismatch",), FAILING, ("within_noise",)):
+        hits = ran[ran["outcome"].isin(outcomes)]
+        if len(hits):
+            return str(hits.iloc[0]["mode"]), str(hits.iloc[0]["case"])
+    return loaded.record.spec.modes[0], loaded.record.spec.cases[0].id
+
+
+def step_failure(loaded: Loaded, selection: Selection, by: int) -> tuple[str, str] | None:
+    """The next failing cell, `by` 1, or the one before, −1, in the order of modes and cases, round and round."""
+    table = loaded.table
+    keys = list(zip(table["mode"], table["case"], strict=True))
+    here = keys.index((selection.mode, selection.case.id))
+    failing = [i for i, outcome in enumerate(table["outcome"]) if outcome in FAILING and i != here]
+    if not failing:
+        return None
+    beyond = [i for i in failing if (i > here if by > 0 else i < here)] or failing
+    return keys[beyond[0] if by > 0 else beyond[-1]]
