@@ -10,6 +10,7 @@ from tsdash.records import Record
 from tsdash.ui import controls, example, live, results, scope, selection, service
 from tsdash.ui.beside import beside
 from tsdash.ui.faster import faster
+from tsdash.ui.graph import graph_of
 from tsdash.ui.mend import mended
 from tsdash.ui.outcomes import grid, tolerance
 from tsdash.ui.page import as_markdown, is_dark, section
@@ -61,6 +62,7 @@ def finished(loaded: service.Loaded, dark: bool) -> None:
     why(loaded.record, chosen, dark)
     where(loaded.record.id, chosen, dark)
     faster(loaded, chosen.mode, dark)
+    graph_of(loaded.record, chosen.mode)
     results.circumstances(loaded.record)
 
 

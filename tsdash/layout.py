@@ -9,13 +9,14 @@ import itertools
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from tsdash.graph import CONTROL, MODEL, Graph, caption
+from tsdash.graph import CONTROL, MODEL, OPERATOR, Graph, caption
 from tsdash.layers import Line, Placement, place
 
 CHARACTER = 7.0  # of the labels' type, 13 px Source Sans, on average
 HEIGHT, TALL = 30.0, 46.0  # of a box with one line and with two
 LEAST_WIDTH = 64.0
 PADDING, HEADER = 14.0, 28.0
+FEW = 8  # boxes that leave room to open a group unasked
 _IN, _OUT = -1, -2
 
 
@@ -71,6 +72,17 @@ def visible(graph: Graph, opened: Collection[str]) -> list[int]:
     return [i for i, is_shown in enumerate(shown) if is_shown and i != MODEL]
 
 
+def first_opened(graph: Graph) -> set[str]:
+    """The groups that begin open: those that are all there is to see, one inside the other."""
+    opened: set[str] = set()
+    while True:
+        shown = [graph.nodes[node] for node in visible(graph, opened)]
+        groups = [node for node in shown if node.is_group and node.key not in opened]
+        if len(groups) != 1 or len(shown) >= FEW:
+            return opened
+        opened.add(groups[0].key)
+
+
 def draw(graph: Graph, opened: Collection[str]) -> Drawing:
     """The graph with the groups of these keys open and all others closed."""
     shown = set(visible(graph, opened))
@@ -88,7 +100,7 @@ def draw(graph: Graph, opened: Collection[str]) -> Drawing:
 
 def operators_in(graph: Graph) -> tuple[int, ...]:
     """How many operators each node is or holds."""
-    sizes = [int(not node.is_group or node.kind == CONTROL) for node in graph.nodes]
+    sizes = [int(node.kind in (OPERATOR, CONTROL)) for node in graph.nodes]
     for node in reversed(graph.nodes[1:]):
         sizes[node.parent] += sizes[node.id]
     return tuple(sizes)

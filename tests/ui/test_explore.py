@@ -139,6 +139,7 @@ def test_a_finished_run_answers_in_its_headings(finished: Callable[..., int]) ->
         "The branch was decided while tracing.",
         "120 of 128 elements differ by more than 10⁻⁵, at most by 11. The predicted class changes in 14 of 16 rows.",
         "trace answers in 100 µs, eager in 200 µs: 2.00× [2.00, 2.00] as fast, after 1 warm-up call.",
+        "trace keeps 1 operator in 1 module; 1 is add.",
     ]
 
 
@@ -205,7 +206,7 @@ def test_every_figure_can_be_read_without_seeing_it(finished: Callable[..., int]
 def test_without_latency_the_page_says_how_to_get_it(finished: Callable[..., int]) -> None:
     """Nothing measured is said as such, not drawn as empty axes."""
     page = explore(run=str(finished(latency=False)))
-    assert headings(page)[-1] == "Latency was not measured in this run\\: turn Latency on and run again."
+    assert headings(page)[-2] == "Latency was not measured in this run\\: turn Latency on and run again."
 
 
 def test_a_run_that_is_not_there_is_said() -> None:
