@@ -1,10 +1,11 @@
 """A run leaves one store as a file and arrives whole in another."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
-from tests.test_store import SPEC, result
+from tests.test_store import SPEC, result, store_of
 from tsdash import archive
 from tsdash.errors import OptionError
 from tsdash.spec import Export, Latency
@@ -45,8 +46,20 @@ def test_a_run_goes_to_another_store_as_one_file(store, tmp_path):
 
 def test_a_file_that_is_no_run_is_refused(store, tmp_path):
     (tmp_path / "x.tsdash").write_bytes(b"not a database, but long enough to look like a file of some kind" * 20)
-    with pytest.raises(OptionError, match="not a run that this tsdash exported"):
+    with pytest.raises(OptionError, match="not a run that tsdash exported"):
         archive.import_run(store, tmp_path / "x.tsdash")
+
+
+def test_a_run_that_an_earlier_tsdash_exported_is_taken_in(store, tmp_path):
+    """And its file stays as it was."""
+    path = tmp_path / "old.tsdash"
+    store_of(1, path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE artefacts (sha256 TEXT PRIMARY KEY, bytes BLOB NOT NULL)")
+    before = path.read_bytes()
+    archive.import_run(store, path)
+    assert [listed.model for listed in store.runs()] == ["m"]
+    assert path.read_bytes() == before
 
 
 def test_an_export_never_overwrites(store, tmp_path):

@@ -77,12 +77,13 @@ clean              | spec tracebacks inputs exporters tensorfile tree compare el
                    | calling                                                            |
 worker             | spec errors (author clean)                                         | (torch)
 records            | spec                                                               |
-store              | spec errors environment records                                                |
+schema             |                                                                    |
+store              | spec errors environment records schema                             |
 libraries          | spec                                                               |
 recommendation     | formats stats                                                      |
 verdicts           | spec exporters stats judge records libraries recommendation        |
 rejudge            | spec errors judge records verdicts                                 |
-archive            | spec errors store                                                  |
+archive            | spec errors schema store                                           |
 engine             | spec errors environment tracebacks models exporters judge store    | psutil
                    | verdicts study                                                           |
 engine.coldstart   | worker engine                                                      |

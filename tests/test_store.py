@@ -1,11 +1,13 @@
 """Runs are kept as they arrive and come back as they were."""
 
+import json
 import multiprocessing
 import sqlite3
+from contextlib import closing
 
 import pytest
 
-from tsdash import plan
+from tsdash import plan, schema
 from tsdash.environment import limit_bytes
 from tsdash.errors import OptionError
 from tsdash.spec import (
@@ -20,8 +22,9 @@ from tsdash.spec import (
     RunSpec,
     Side,
     Sweep,
+    to_json,
 )
-from tsdash.store import SCHEMA_VERSION, Store
+from tsdash.store import Store
 
 SPEC = RunSpec(
     model=ModelSource(name="m", kind="file", filename="m.py", text="'\ud800'"),
@@ -143,17 +146,41 @@ def test_a_run_that_is_not_there_is_said_so(store, action):
         getattr(store, action)(99)
 
 
-def test_a_store_of_a_newer_version_is_left_alone(store):
+def test_astore_of_a_newer_version_is_left_alone(store):
     with sqlite3.connect(store.folder / "runs.sqlite") as connection:
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+        connection.execute(f"PRAGMA user_version = {schema.NEWEST + 1}")
     with pytest.raises(OptionError, match="newer tsdash"):
         Store()
+
+
+def test_astore_of_an_earlier_version_is_brought_up_to_date(tsdash_home):
+    """From every version there was; what is in it stays."""
+    for version in range(1, schema.NEWEST):
+        folder = tsdash_home / str(version)
+        folder.mkdir(parents=True)
+        store_of(version, folder / "runs.sqlite")
+        store = Store(folder)
+        (listed,) = store.runs()
+        assert (listed.model, listed.modes, listed.cases, listed.torch) == ("m", ("trace",), 3, "2.1")
+        assert store.load(1).spec == SPEC
 
 
 def test_failures_keep_their_words(store):
     run = store.create(SPEC, {}, {})
     store.end(run, "failed", ErrorFacts(type="ModelError", message="no", line=3))
     assert store.load(run).failure.line == 3
+
+
+def store_of(version, path):
+    """A database as tsdash wrote it at a version, with one run."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for step in schema.STEPS[:version]:
+            connection.executescript(step)
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute(
+            "INSERT INTO runs (created_at, state, spec, sweep, environment) VALUES (0, 'done', ?, '{}', ?)",
+            (json.dumps(to_json(SPEC)), '{"torch": "2.1"}'),
+        )
 
 
 def _write_and_die(folder, run):

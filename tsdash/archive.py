@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from tsdash import schema
 from tsdash.errors import OptionError
-from tsdash.store import SCHEMA, SCHEMA_VERSION, TABLES, Store
+from tsdash.store import TABLES, Store
 
 
 def export_run(store: Store, run: int, path: Path) -> None:
@@ -17,14 +20,10 @@ def export_run(store: Store, run: int, path: Path) -> None:
     store.load(run)
     if path.exists():
         raise OptionError(f"{path} is there already. Give another name, or delete it first.")
+    with closing(sqlite3.connect(path)) as file, file:
+        schema.migrate(file)
+        file.execute("CREATE TABLE artefacts (sha256 TEXT PRIMARY KEY, bytes BLOB NOT NULL)")
     with _attached(store, path) as connection:
-        for statement in SCHEMA.split(";"):
-            connection.execute(
-                statement.replace("CREATE TABLE ", "CREATE TABLE taken.").replace(
-                    "CREATE INDEX ", "CREATE INDEX taken."
-                )
-            )
-        connection.execute("CREATE TABLE taken.artefacts (sha256 TEXT PRIMARY KEY, bytes BLOB NOT NULL)")
         connection.execute("INSERT INTO taken.runs SELECT * FROM main.runs WHERE id = ?", (run,))
         for table in TABLES:
             connection.execute(f"INSERT INTO taken.{table} SELECT * FROM main.{table} WHERE run = ?", (run,))
@@ -34,21 +33,24 @@ def export_run(store: Store, run: int, path: Path) -> None:
             connection.execute(
                 "INSERT INTO taken.artefacts VALUES (?, ?)", (digest, (store.artefacts / digest).read_bytes())
             )
-        connection.execute(f"PRAGMA taken.user_version = {SCHEMA_VERSION}")
 
 
 def import_run(store: Store, path: Path) -> int:
-    """Take in a run that `export_run` wrote; returns its id here. Raises OptionError for any other file."""
+    """Take in a run that `export_run` wrote, with this tsdash or an earlier one; returns its id here. Raises OptionError for any
+    other file."""
     if not path.is_file():
         raise OptionError(f"There is no file {path}.")
     wrong = OptionError(
-        f"{path} is not a run that this tsdash exported (schema {SCHEMA_VERSION}). Export it again with `python -m tsdash runs export`."
+        f"{path} is not a run that tsdash exported, or a newer tsdash did (this one reads up to schema {schema.NEWEST}). Export it again with `python -m tsdash runs export`."
     )
     try:
-        with _attached(store, path) as connection:
-            if connection.execute("PRAGMA taken.user_version").fetchone()[0] != SCHEMA_VERSION:
-                raise wrong
-            return _take_in(store, connection)
+        with tempfile.TemporaryDirectory() as folder:
+            own = shutil.copy(path, folder)  # the given file stays as it is
+            with closing(sqlite3.connect(own)) as file, file:
+                if not (schema.version(file) and schema.migrate(file)):
+                    raise wrong
+            with _attached(store, Path(own)) as connection:
+                return _take_in(store, connection)
     except sqlite3.DatabaseError as error:
         raise wrong from error
 

@@ -123,7 +123,7 @@ class Author:
         side = Side(ended="returned")
         size = 0
         try:
-            output, seconds = self._call(case)
+            output, seconds = self._call(case, (args, kwargs))
             structure, leaves = tree.flatten(output)
             size = tensorfile.write(Path(request["expected"]), leaves, to_json(structure))
             side = replace(side, seconds=seconds)

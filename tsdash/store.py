@@ -19,66 +19,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tsdash import schema
 from tsdash.environment import home
 from tsdash.errors import OptionError
 from tsdash.records import Record, Summary, summary
 from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Latency, RunSpec, from_json, to_json
 
-SCHEMA_VERSION = 1
 KEPT_ARTEFACT_BYTES = 256 * 2**20
 KEPT_DELETED_S = 24 * 3600.0  # a deleted run can be restored for a day
 MOST_DEATHS = 2  # of a server during one case; then the case is marked and left
-_SUMMARY = (
-    "SELECT *, json_extract(spec, '$.model.name') AS model, json_extract(spec, '$.modes') AS modes,"
-    " json_array_length(spec, '$.cases') AS cases, json_extract(environment, '$.torch') AS torch FROM runs"
-)
+_SUMMARY = "SELECT id, created_at, state, model, modes, cases, torch, name, note, pinned, digest, began_at, ended_at FROM runs"
 _BUSY_S = 30.0  # how long a writer waits for another
-SCHEMA = """
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    created_at REAL NOT NULL,
-    state TEXT NOT NULL,               -- queued, running, done, failed, cancelled, interrupted
-    spec TEXT NOT NULL,
-    sweep TEXT NOT NULL,
-    environment TEXT NOT NULL DEFAULT '{}',
-    description TEXT,
-    failure TEXT,
-    doing TEXT NOT NULL DEFAULT '',    -- "mode case" in progress
-    owner TEXT NOT NULL DEFAULT '',    -- the process that runs it, see `Owner`
-    name TEXT NOT NULL DEFAULT '',
-    note TEXT NOT NULL DEFAULT '',
-    pinned INTEGER NOT NULL DEFAULT 0,
-    deleted_at REAL,                   -- hidden since then, gone for good once nobody can want it back
-    digest TEXT NOT NULL DEFAULT '{}', -- derived, for lists: see `verdicts.digest`
-    began_at REAL,
-    ended_at REAL
-);
-CREATE TABLE deaths (                  -- how often a server died while it ran a case
-    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, mode TEXT NOT NULL, id TEXT NOT NULL, times INTEGER NOT NULL,
-    PRIMARY KEY (run, mode, id)
-);
-CREATE TABLE exports (
-    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, mode TEXT NOT NULL, facts TEXT NOT NULL,
-    artefact TEXT,                     -- SHA-256 of the file in artefacts/, where it was kept
-    PRIMARY KEY (run, mode)
-);
-CREATE TABLE cases (
-    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, mode TEXT NOT NULL, id TEXT NOT NULL, facts TEXT NOT NULL,
-    PRIMARY KEY (run, mode, id)
-);
-CREATE TABLE views (
-    run INTEGER NOT NULL, mode TEXT NOT NULL, id TEXT NOT NULL, views BLOB NOT NULL,
-    PRIMARY KEY (run, mode, id), FOREIGN KEY (run, mode, id) REFERENCES cases ON DELETE CASCADE
-);
-CREATE TABLE latencies (
-    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, facts TEXT NOT NULL
-);
-CREATE TABLE causes (
-    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, mode TEXT NOT NULL, facts TEXT NOT NULL,
-    PRIMARY KEY (run, mode)
-);
-CREATE INDEX latencies_of ON latencies (run);
-"""
 TABLES = (
     "exports",
     "cases",
@@ -99,22 +50,21 @@ class Store:
         self.artefacts = self.folder / "artefacts"
         self._threads = threading.local()
         with self.writing() as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
+            if not schema.migrate(connection):
                 raise OptionError(
-                    f"{self._path} was written by a newer tsdash (schema {version}, this one reads up to {SCHEMA_VERSION}). Upgrade tsdash, or set TSDASH_HOME to another folder."
+                    f"{self._path} was written by a newer tsdash (schema {schema.version(connection)}, this one reads up to {schema.NEWEST}). Upgrade tsdash, or set TSDASH_HOME to another folder."
                 )
-            if version == 0:
-                for statement in SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def create(self, spec: RunSpec, sweep: Any, environment: dict[str, Any], owner: str = "") -> int:
         """A new queued run; returns its id."""
         with self.writing() as connection:
             row = connection.execute(
-                "INSERT INTO runs (created_at, state, spec, sweep, environment, owner) VALUES (?, 'queued', ?, ?, ?, ?)",
-                (time.time(), _text(spec), _text(sweep), _text(environment), owner),
+                "INSERT INTO runs (created_at, state, spec, sweep, environment, owner, model, modes, cases, torch)"
+                " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(time.time(), _text(spec), _text(sweep), _text(environment), owner),
+                    *(spec.model.name, _text(spec.modes), len(spec.cases), environment.get("torch", "")),
+                ),
             )
             return int(row.lastrowid or 0)
 

@@ -46,6 +46,7 @@ class References:
         self._worker: Worker | None = None
         self._loaded_bytes = 0  # resident in the worker once the model was loaded
         self._known: OrderedDict[str, Reference] = OrderedDict()
+        self._known_bytes = 0
         self._oracles: dict[str, dict[str, Any]] = {}
         self._lock = asyncio.Lock()
 
@@ -83,7 +84,8 @@ class References:
         """Eager's side of `case`."""
         async with self._lock:
             if case.id not in self._known:
-                self._known[case.id] = await self._compute(case)
+                self._known[case.id] = reference = await self._compute(case)
+                self._known_bytes += reference.size_bytes
                 self._drop_old(case.id)
             return self._known[case.id]
 
@@ -151,12 +153,9 @@ class References:
 
     def _drop_old(self, newest: str) -> None:
         """Forget the oldest outputs until the rest fits; they are computed again if a later mode asks."""
-        total = sum(reference.size_bytes for reference in self._known.values())
-        for key in list(self._known):
-            if total <= KEPT_BYTES or key == newest:
-                return
+        while self._known_bytes > KEPT_BYTES and (key := next(iter(self._known))) != newest:
             dropped = self._known.pop(key)
-            total -= dropped.size_bytes
+            self._known_bytes -= dropped.size_bytes
             self._oracles.pop(key, None)
             for path in (dropped.inputs, dropped.expected, self.tensors / f"{key}.oracle"):
                 if path is not None:

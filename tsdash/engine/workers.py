@@ -56,6 +56,7 @@ class Worker:
         self.confinement: tuple[str, ...] = ()
         self._kill = kill
         self._seen = seen
+        self._process: psutil.Process | None = None
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._lock = asyncio.Lock()
         self._why = ""
@@ -85,8 +86,12 @@ class Worker:
 
     def rss_bytes(self) -> int:
         """Resident memory of the worker; 0 where this system does not see it."""
+        if not self._seen:
+            return 0
         try:
-            return int(psutil.Process(self.pid).memory_info().rss) if self._seen else 0
+            if self._process is None:
+                self._process = psutil.Process(self.pid)
+            return int(self._process.memory_info().rss)
         except psutil.Error:
             return 0
 
