@@ -28,7 +28,9 @@ from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Late
 KEPT_ARTEFACT_BYTES = 256 * 2**20
 KEPT_DELETED_S = 24 * 3600.0  # a deleted run can be restored for a day
 MOST_DEATHS = 2  # of a server during one case; then the case is marked and left
-_SUMMARY = "SELECT id, created_at, state, model, modes, cases, torch, name, note, pinned, digest, began_at, ended_at FROM runs"
+_SUMMARY = (
+    "SELECT id, created_at, state, model, modes, cases, torch, name, note, pinned, digest, began_at, ended_at FROM runs"
+)
 _BUSY_S = 30.0  # how long a writer waits for another
 TABLES = (
     "exports",
