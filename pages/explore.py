@@ -5,9 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from tsdash import findings
-from tsdash.errors import UserError
 from tsdash.records import Record
-from tsdash.ui import controls, example, live, results, scope, selection, service
+from tsdash.ui import address, controls, example, live, results, scope, selection, service
 from tsdash.ui.beside import beside
 from tsdash.ui.faster import faster
 from tsdash.ui.graph import graph_of
@@ -21,16 +20,10 @@ from tsdash.ui.why import why
 
 def shown_run() -> tuple[service.Loaded | None, str]:
     """The run that the address names, else the example; or why it cannot be shown."""
-    asked = st.query_params.get("run")
-    if asked is None:
-        made = example.find()
-        return (service.load(made) if made is not None else None), ""
-    if not asked.isdecimal():
-        return None, f"{asked!r} is not the number of a run."
-    try:
-        return service.load(int(asked)), ""
-    except UserError as error:
-        return None, str(error)
+    if "run" in st.query_params:
+        return address.shown_run()
+    made = example.find()
+    return (service.load(made) if made is not None else None), ""
 
 
 def start(choice: controls.Choice) -> None:

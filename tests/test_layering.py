@@ -89,8 +89,10 @@ engine             | spec errors environment tracebacks models exporters judge s
 engine.coldstart   | worker engine                                                      |
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
+contrast           | spec formats findings                                              |
 tables             | spec plan stats judge records findings                             | numpy pandas
-plots              | spec formats tokens                                                | numpy pandas plotly
+glossary           |                                                                    |
+plots              | spec formats tokens glossary                                       | numpy pandas plotly
 report             | spec formats tokens exporters stats judge records libraries        | numpy pandas plotly
                    | verdicts rejudge findings tables plots                             |
 cli                | spec errors formats tokens environment models transforms inputs    |
@@ -101,7 +103,7 @@ ui                 | spec errors formats tokens environment models transforms in
                    | exporters plan elements stats judge repro diagnose.catalogue study |
                    | graph graphdiff layout                                             |
                    | records store verdicts archive engine findings tables plots report |
-                   | libraries recommendation rejudge                                   |
+                   | libraries recommendation rejudge glossary contrast                 |
 """
 SCRIPTS = ("app", "pages")  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them

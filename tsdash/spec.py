@@ -39,6 +39,7 @@ EFFORTS = ("quick", "standard", "thorough")
 SEARCH = "search"  # what a case varies that was made to narrow a failure down
 EAGER = "eager"  # the arms of a latency measurement that are not a mode
 CONTROL = "eager again"  # a separate copy of eager: what differs between the two is not the export
+BINS_A_DECADE = 5  # of a histogram of |Δ|
 PLAIN_TOLERANCE = 1e-5  # the rule every learner meets first: max |Δ| < 1e-5 and the same predicted class
 
 

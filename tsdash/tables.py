@@ -6,12 +6,23 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tsdash import findings, plan
 from tsdash.judge import NOT_RUN, judge, plain_rule
 from tsdash.records import Record, Summary
-from tsdash.spec import OUTCOMES, Case, CaseResult, Judgement, Latency, OutputFacts, RunSpec
+from tsdash.spec import (
+    BINS_A_DECADE,
+    OUTCOMES,
+    Case,
+    CaseResult,
+    Histogram,
+    Judgement,
+    Latency,
+    OutputFacts,
+    RunSpec,
+)
 
 HISTORY_COLUMNS = (
     "run",
@@ -189,6 +200,26 @@ def worst_elements(facts: OutputFacts) -> pd.DataFrame:
         (", ".join(map(str, element.index)), element.expected, element.actual, element.delta) for element in facts.worst
     ]
     return pd.DataFrame(rows, columns=["index", "eager", "exported", "delta"])
+
+
+def pooled(results: Sequence[CaseResult]) -> Histogram | None:
+    """All elements of all cases by |Δ| in one histogram; None where nothing was compared."""
+    found = [facts.histogram for result in results for facts in result.outputs if facts.histogram is not None]
+    if not found:
+        return None
+    low = min(one.low for one in found)
+    counts = np.zeros(max((one.low - low) * BINS_A_DECADE + len(one.counts) for one in found), dtype=np.int64)
+    for one in found:
+        start = (one.low - low) * BINS_A_DECADE
+        counts[start : start + len(one.counts)] += np.asarray(one.counts, dtype=np.int64)
+    return Histogram(
+        low=low,
+        counts=tuple(counts.tolist()),
+        zero=sum(one.zero for one in found),
+        below=sum(one.below for one in found),
+        above=sum(one.above for one in found),
+        nonfinite=sum(one.nonfinite for one in found),
+    )
 
 
 def cases(record: Record) -> pd.DataFrame:

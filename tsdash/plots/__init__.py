@@ -9,11 +9,14 @@ from tsdash.plots.elements import along_axis, delta_histogram, reference_density
 from tsdash.plots.frame import Figure, alt_text, plotly_template
 from tsdash.plots.history import run_changes, speed_changes
 from tsdash.plots.latency import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
+from tsdash.plots.modes import ModeRow, mode_answers, mode_costs
+from tsdash.plots.multiples import latency_shapes, mode_differences
 from tsdash.plots.outcomes import outcome_grid
 from tsdash.plots.scaling import Point, latency_by_size, visits
 
 __all__ = [
     "Figure",
+    "ModeRow",
     "Point",
     "along_axis",
     "alt_text",
@@ -22,7 +25,11 @@ __all__ = [
     "latency_by_size",
     "latency_ecdf",
     "latency_histogram",
+    "latency_shapes",
     "latency_timeline",
+    "mode_answers",
+    "mode_costs",
+    "mode_differences",
     "outcome_grid",
     "paired_ratio",
     "plotly_template",

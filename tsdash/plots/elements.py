@@ -26,12 +26,11 @@ from tsdash.plots.frame import (
     power_ticks,
     stepped,
 )
-from tsdash.spec import Histogram
+from tsdash.spec import BINS_A_DECADE, Histogram
 from tsdash.tokens import DELTA_DECADES, OUTCOMES, appearance, delta_colour, delta_colours
 
 Array = npt.NDArray[Any]
 
-BINS_A_DECADE = 5
 WHERE_HEIGHT_PX = 2 * HEIGHT_PX + 16  # two rows of figures and the gap between them
 NONFINITE = "NaN, ∞"
 
@@ -55,7 +54,7 @@ def delta_histogram(histogram: Histogram | None, noise: float | None, dark: bool
         hovertext=hovers,
         hoverinfo="text",
     )
-    low, high = _shown_decades(histogram, noise)
+    low, high = shown_decades(histogram, noise)
     top = log10(max(counts))
     _histogram_axes(fig, histogram, low, high, top)
     delta_lines(fig, noise, dark, along="y")
@@ -65,7 +64,7 @@ def delta_histogram(histogram: Histogram | None, noise: float | None, dark: bool
 
 def _bars(histogram: Histogram, dark: bool) -> list[tuple[int, float, float, str, str]]:
     """Count, place, width, colour and hover text of each bar; special bars lie one decade outside the scale."""
-    low, high = _shown_decades(histogram, None)
+    low, high = shown_decades(histogram, None)
     zero, bad = OUTCOMES["identical"].fill[int(dark)], OUTCOMES["crash"].fill[int(dark)]
     bars = [(histogram.zero, low - 0.75, 0.5, zero, f"{formats.counted(histogram.zero, 'element')} equal: Δ = 0")]
     for i, n in enumerate(histogram.counts):
@@ -99,7 +98,7 @@ def _bars(histogram: Histogram, dark: bool) -> list[tuple[int, float, float, str
     return bars
 
 
-def _shown_decades(histogram: Histogram, noise: float | None) -> tuple[int, int]:
+def shown_decades(histogram: Histogram, noise: float | None) -> tuple[int, int]:
     """The decades of the axis: those of the colour scale, and all that hold an element."""
     filled = [histogram.low + i / BINS_A_DECADE for i, n in enumerate(histogram.counts) if n]
     filled += [histogram.low - 0.2] if histogram.below else []
@@ -112,7 +111,7 @@ def _histogram_axes(fig: go.Figure, histogram: Histogram, low: int, high: int, t
     ticks = power_ticks(low + 1, high)
     places, texts = [low - 0.75, *ticks["tickvals"]], ["0", *ticks["ticktext"]]
     if histogram.nonfinite:
-        _, bar = _shown_decades(histogram, None)
+        _, bar = shown_decades(histogram, None)
         places, texts = [*places, bar + 0.75], [*texts, NONFINITE]
     right = high + (1.2 if histogram.nonfinite else 0.1)
     fig.update_xaxes(

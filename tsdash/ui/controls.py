@@ -45,7 +45,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             name = st.selectbox(
-                "Model", _names(), key="model", accept_new_options=True, width=300,
+                "Model", model_names(), key="model", accept_new_options=True, width=300,
                 help="A model of the gallery, one of torchvision's, the path of a model file of your own (decoder.py) or an entry point (package.module:factory). Type to search or to enter a path.",
             )  # fmt: skip
             effort = st.segmented_control(
@@ -109,7 +109,8 @@ def choose(model: str, modes: Sequence[str]) -> None:
 
 
 @st.cache_data(show_spinner=False)
-def _names() -> list[str]:
+def model_names() -> list[str]:
+    """What the box for a model offers: all but the mended twins."""
     return [listing.name for listing in models.names() if not listing.name.endswith("_mended")]
 
 

@@ -1,0 +1,73 @@
+"""The sentences of all modes side by side: what each costs and needs, how far off, how fast, what keeps it from torch.export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tsdash import formats
+from tsdash.findings import SpeedUp
+from tsdash.spec import Cause, ErrorFacts
+
+
+def costs(artefacts: Mapping[str, int | None], first_calls: Mapping[str, float]) -> str:
+    """The smallest artefact and the soonest first call, of those that are known."""
+    known = {mode: size for mode, size in artefacts.items() if size is not None}
+    if not known:
+        return "Nothing: no mode could be exported."
+    least, most = min(known, key=lambda mode: known[mode]), max(known, key=lambda mode: known[mode])
+    text = f"{least} has the smallest artefact, {formats.size(known[least])}"
+    text += f" against {formats.size(known[most])} of {most}" if known[most] > known[least] else ""
+    if first_calls:
+        soonest = min(first_calls, key=lambda mode: first_calls[mode])
+        text += f"; {soonest} answers its first call soonest, in {formats.duration(first_calls[soonest])}"
+    return f"{text}."
+
+
+def needs(free: Sequence[str], lasting: Sequence[str], modes: int) -> str:
+    """How many of the modes that export run without Python, and which are maintained."""
+    kept = (
+        f"{formats.joined(lasting)} {'is' if len(lasting) == 1 else 'are'} maintained"
+        if lasting
+        else "none is maintained"
+    )
+    if not free:
+        return f"None of {formats.counted(modes, 'mode')} runs here without Python; {kept}."
+    return f"{formats.count(len(free))} of {formats.counted(modes, 'mode')} {'runs' if len(free) == 1 else 'run'} without Python; {kept}."
+
+
+def far_off(worst: Mapping[str, float | None]) -> str:
+    """Which mode is furthest from eager and which give the same bits."""
+    known = {mode: value for mode, value in worst.items() if value is not None}
+    if not known:
+        return "Nothing to compare: no mode returned anything beside eager."
+    equal = [mode for mode, value in known.items() if value == 0]
+    if len(equal) == len(known):
+        return (
+            f"Nowhere: {formats.joined(equal)} {'gives' if len(equal) == 1 else 'give'} eager's numbers in every case."
+        )
+    furthest = max(known, key=lambda mode: known[mode])
+    text = f"{furthest} is furthest off, by at most {formats.delta(known[furthest])}"
+    return (
+        f"{text}; {formats.joined(equal)} {'is' if len(equal) == 1 else 'are'} not off at all." if equal else f"{text}."
+    )
+
+
+def fastest(claimed: Mapping[str, SpeedUp], timed: int) -> str:
+    """The fastest of all modes by a speed-up that is more than chance."""
+    faster = {mode: ratio for mode, ratio in claimed.items() if ratio[0] > 1}
+    if not faster:
+        return f"None of {formats.counted(timed, 'mode')} is measurably faster than eager."
+    best = max(faster, key=lambda mode: faster[mode][0])
+    return f"{best} is fastest, {formats.ratio(*faster[best])} as fast as eager on the base case."
+
+
+def move(causes: Sequence[Cause], error: ErrorFacts | None, *, wrong: int, judged: int) -> str:
+    """What stands between a model and torch.export: the cause in words, else its own error; or nothing."""
+    if not wrong:
+        return f"Nothing: export gives the same answers in all {formats.counted(judged, 'case')}."
+    for cause in causes:
+        if cause.cause != "unknown" and cause.message:
+            return cause.message if cause.message.endswith(".") else f"{cause.message}."
+    if error is not None:
+        return f"torch.export refuses the model: {error.type}."
+    return f"export goes wrong in {formats.count(wrong)} of {formats.counted(judged, 'case')}, and nothing known explains it."

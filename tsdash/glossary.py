@@ -1,0 +1,44 @@
+"""How each figure that can be doubted is computed: one sentence a figure, shown on hover wherever it stands.
+
+docs/judgement.md has the formulas and their sources at length; `tsdash/stats.py` and `tsdash/judge.py` have them as code.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+HOVER_CHARACTERS = 64
+
+FIGURES = {
+    "outcome": "Cases by outcome. Every element of every output is compared, in float64; a difference is noise only if the export "
+    "is about as near to a float64 run of eager as eager itself.",
+    "verdict": "Ship: every case is identical or within noise. Do not ship: some case went wrong on the export's side. "
+    "Inconclusive: eager itself gives no ground to judge by, or too little was tried.",
+    "max_abs": "The largest |exported − eager| of all elements of all cases, over elements that are finite on both sides.",
+    "mean_abs": "The mean of |exported − eager| over the elements that are finite on both sides.",
+    "max_rel": "The largest |exported − eager| ÷ |eager|, where eager is not 0.",
+    "max_ulp": "The most representable numbers of the dtype that lie between the two values.",
+    "noise_floor": "The largest |Δ| that the judge would excuse: 5 × eager's own largest error against float64, plus 8 eps of "
+    "the output's scale.",
+    "plain_rule": "max |Δ| < 10⁻⁵ and the same predicted class: what a first check would ask. The verdict asks more.",
+    "speed_up": "Eager ÷ exported, the median over rounds in which both ran in turn, with its 95 % bootstrap interval; above 1 is "
+    "faster. Claimed only outside what eager shows against itself and beyond 1 %.",
+    "control": "Eager against a second copy of eager, measured in the same rounds: what measuring alone can get wrong.",
+    "median_s": "The median of the calls after the warm-up, all modes called in turn in one process.",
+    "first_call_s": "The first call of the loaded artefact in a fresh process: what it specialises and compiles is in it.",
+    "load_s": "Reading the artefact from disk in a fresh process that has imported torch already.",
+    "peak_bytes": "The most memory that a fresh process held while it loaded the artefact and called it once, above what it held "
+    "with torch alone.",
+    "artefact_bytes": "The size of the saved file, weights among it.",
+    "export_s": "The export alone, once, in a fresh process; without copying the model and saving the artefact.",
+    "runtime": "What has to be there where the artefact runs: read from the mode's format and the operators in its graph.",
+    "without_python": "Whether the saved artefact itself can be loaded and called from C++, with no Python there.",
+    "branches": "Whether decisions on the inputs stay decisions. A trace keeps the way that the example inputs took.",
+    "casts": "Whether the loaded artefact can be cast to another dtype; folded weights cannot.",
+    "same": "Cases that are identical or within noise, of all cases that were judged, over all modes of the run.",
+}
+
+
+def wrapped(figure: str) -> str:
+    """How a figure is computed, in lines that fit beside a pointer, in plotly's markup."""
+    return "<br>".join(textwrap.wrap(FIGURES[figure], HOVER_CHARACTERS)).replace("< 10", "&lt; 10")
