@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tsdash import formats
 from tsdash.findings import SpeedUp
@@ -52,13 +52,19 @@ def far_off(worst: Mapping[str, float | None]) -> str:
     )
 
 
-def fastest(claimed: Mapping[str, SpeedUp], timed: int) -> str:
-    """The fastest of all modes by a speed-up that is more than chance."""
+def fastest(claimed: Mapping[str, SpeedUp], shippable: Collection[str], timed: int) -> str:
+    """The fastest mode by a speed-up that is more than chance, of those that can be shipped; and one that is faster but wrong."""
     faster = {mode: ratio for mode, ratio in claimed.items() if ratio[0] > 1}
     if not faster:
         return f"None of {formats.counted(timed, 'mode')} is measurably faster than eager."
     best = max(faster, key=lambda mode: faster[mode][0])
-    return f"{best} is fastest, {formats.ratio(*faster[best])} as fast as eager on the base case."
+    right = max((mode for mode in faster if mode in shippable), key=lambda mode: faster[mode][0], default=None)
+    if right == best:
+        return f"{best} is fastest, {formats.ratio(*faster[best])} as fast as eager on the base case."
+    wrong = f"{best} would be faster, {formats.ratio(faster[best][0])}, and cannot be shipped"
+    if right is None:
+        return f"None that can be shipped is measurably faster than eager; {wrong}."
+    return f"{right} is the fastest that can be shipped, {formats.ratio(*faster[right])} as fast as eager; {wrong}."
 
 
 def move(causes: Sequence[Cause], error: ErrorFacts | None, *, wrong: int, judged: int) -> str:

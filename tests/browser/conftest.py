@@ -21,7 +21,7 @@ ACTION_MS = 30_000
 RESTING = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -31,7 +31,7 @@ def _free_port() -> int:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `streamlit run app.py`."""
     home = tmp_path_factory.mktemp("browser-home")
-    port = _free_port()
+    port = free_port()
     command = [
         sys.executable,
         "-m",
@@ -48,14 +48,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}"
-            _wait(process, f"{address}/_stcore/health", home / "server.log")
+            wait(process, f"{address}/_stcore/health", home / "server.log")
             yield address
         finally:
             process.terminate()
             process.wait(START_S)
 
 
-def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+def wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
     """Until the server answers. Fails with its log when it ends or does not come up."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:

@@ -163,7 +163,8 @@ def _fast(loaded: Loaded, dark: bool) -> None:
         section("How fast?", f"Latency {asked}")
         return
     claimed = {mode: (s.ratio, s.low, s.high) for mode, s in loaded.speed_ups.items() if s.claimed}
-    section("How fast?", contrast.fastest(claimed, len(loaded.speed_ups)))
+    shippable = [mode for mode, found in loaded.verdicts.items() if found.verdict == "ship"]
+    section("How fast?", contrast.fastest(claimed, shippable, len(loaded.speed_ups)))
     timed = [taken for taken in record.latencies if taken.arms]
     base = record.spec.cases[0]
     names = ["base case" if taken.case.id == base.id else plan.describe(taken.case, base) for taken in timed]

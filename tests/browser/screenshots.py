@@ -1,0 +1,174 @@
+"""Every page in every state, light and dark, at three widths, as pictures: python -m tests.browser.screenshots OUT [--only WORD].
+
+The runs are real ones, made by the command line in a home of their own first; `--home` keeps them for the next time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.conftest import ROOT, free_port, wait
+from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
+from tsdash.store import Store
+
+WIDTHS = (800, 1440, 2560)
+HEIGHT_PX = 900
+ALL = "trace,script,trace+freeze,script+freeze,script+optimize,export"
+QUIET_MS = 800  # figures are drawn after the script has come to rest
+TIMEOUT_MS = 60_000
+RESTING = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+SCROLLED = '[data-testid="stMain"]'
+BROKEN = "def make_model():\n    import einops_that_is_not_here\n\n\ndef make_inputs(batch=2):\n    return ()\n"
+
+Act = Callable[[Page], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """One picture: where, and what is done there first."""
+
+    name: str
+    path: str
+    act: Act | None = None
+
+
+def make_runs(home: Path) -> None:
+    """Finished runs of two models, twice of the first, one that failed and one that was cancelled; nothing where they are."""
+    if Store(home).runs():
+        return
+    environment = {**os.environ, "TSDASH_HOME": str(home)}
+    broken = home / "broken.py"
+    home.mkdir(parents=True, exist_ok=True)
+    broken.write_text(BROKEN)
+    for arguments in (
+        ("small_cnn", "--modes", "trace,script", "--effort", "quick"),
+        ("early_exit", "--modes", "trace", "--effort", "quick"),
+        ("early_exit", "--modes", ALL, "--latency-budget", "12"),
+        ("small_cnn", "--modes", ALL, "--latency-budget", "12", "--effort", "quick"),
+        (str(broken),),
+    ):
+        subprocess.run([sys.executable, "-m", "tsdash", "check", *arguments], cwd=ROOT, env=environment, check=False)
+    store = Store(home)
+    store.annotate(store.runs()[-1].id, name="before the rewrite", note="baseline of the team", pinned=True)
+
+
+def shots(store: Store) -> Iterator[Shot]:
+    """The pages that there are, in the states that the stored runs have."""
+    done = [run for run in store.runs() if run.state == "done"]
+    whole = max(done, key=lambda run: (len(run.modes), run.id)).id
+    few = min(done, key=lambda run: (len(run.modes), run.id)).id
+    yield Shot(name="explore-empty", path="/")
+    yield Shot(name="explore", path=f"/?run={whole}")
+    yield Shot(name="explore-two-modes", path=f"/?run={few}")
+    yield Shot(name="explore-unknown", path="/?run=999999")
+    yield Shot(name="modes", path=f"/modes?run={whole}")
+    yield Shot(name="modes-few", path=f"/modes?run={few}")
+    yield Shot(name="modes-unknown", path="/modes?run=999999")
+    for run in store.runs():
+        if run.state in ("failed", "cancelled", "interrupted"):
+            yield Shot(name=f"explore-{run.state}", path=f"/?run={run.id}")
+            yield Shot(name=f"modes-{run.state}", path=f"/modes?run={run.id}")
+    yield Shot(name="history", path="/history")
+    yield Shot(name="history-one", path=f"/history?run={whole}")
+    same = [run.id for run in done if run.model == "early_exit"]
+    if len(same) > 1:
+        yield Shot(name="history-compare", path=f"/history?before={min(same)}&after={max(same)}")
+    yield Shot(name="history-nothing", path="/history?search=nothing+fits+this")
+    for page in sorted((ROOT / "pages").glob("*.py")):
+        if page.stem not in ("explore", "modes", "history"):
+            yield Shot(name=page.stem, path=f"/{page.stem}")
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[str]:
+    """A server on this home; its address."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        "app.py",
+        "--server.port",
+        str(port),
+        "--server.headless",
+        "true",
+    ]
+    with open(home / "server.log", "w") as log:
+        environment = {**os.environ, "TSDASH_HOME": str(home)}
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait(process, f"{address}/_stcore/health", home / "server.log")
+            yield address
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def rest(page: Page) -> None:
+    """Until the script has run and its figures are drawn."""
+    page.wait_for_selector(RESTING)
+    page.wait_for_timeout(QUIET_MS)  # nothing tells when plotly has drawn
+    page.wait_for_selector(RESTING)
+
+
+def height(page: Page) -> int:
+    """How high the page is in all: Streamlit scrolls a box of its own."""
+    return max(HEIGHT_PX, int(page.locator(SCROLLED).evaluate("box => box.scrollHeight")))
+
+
+def take(address: str, found: list[Shot], out: Path, widths: tuple[int, ...]) -> None:
+    """All pictures: NAME-WIDTH-light.png and -dark.png."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS))
+        for scheme in ("light", "dark"):
+            for width in widths:
+                for shot in found:
+                    context = browser.new_context(
+                        viewport={"width": width, "height": HEIGHT_PX},
+                        color_scheme="dark" if scheme == "dark" else "light",
+                    )
+                    page = context.new_page()
+                    page.set_default_timeout(TIMEOUT_MS)
+                    page.goto(address + shot.path)
+                    rest(page)
+                    if shot.act:
+                        shot.act(page)
+                        rest(page)
+                    page.set_viewport_size({"width": width, "height": height(page)})
+                    rest(page)
+                    page.screenshot(path=out / f"{shot.name}-{width}-{scheme}.png")
+                    context.close()
+                    print(f"{shot.name}-{width}-{scheme}", flush=True)
+        browser.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--only", default="", metavar="WORD", help="shots whose name begins with this")
+    parser.add_argument("--widths", default=",".join(map(str, WIDTHS)), help="in pixels (default: %(default)s)")
+    parser.add_argument("--home", type=Path, help="a tsdash home whose runs are shown; made if it has none")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        home = (options.home or Path(folder)).resolve()
+        make_runs(home)
+        found = [shot for shot in shots(Store(home)) if shot.name.startswith(options.only)]
+        with serving(home) as address:
+            take(address, found, options.out, tuple(map(int, options.widths.split(","))))
+
+
+if __name__ == "__main__":
+    main()
