@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,28 +47,29 @@ class Cases:
         self._nursery = setting.nursery
         self._references = setting.references
         self._exported = exported
-        self._mode = exported.facts.mode
-        self._folder = setting.folder / f"clean-{self._mode}"
+        self.mode = exported.facts.mode
+        self._folder = setting.folder / f"clean-{self.mode}"
         self._worker: Worker | None = None
         self._unloadable: ErrorFacts | None = None
         self._lost: WorkerLost | None = None  # loading the artefact never came to an end
-        self._ahead: asyncio.Task[Reference] | None = None
+        self._ahead: dict[str, asyncio.Task[Reference]] = {}
 
-    async def run(self, case: Case, following: Case | None = None) -> tuple[CaseResult, dict[str, Any]]:
-        """Eager's side, the export's side and all that was compared. Eager goes on with the `following` case meanwhile."""
+    async def run(self, case: Case, following: Sequence[Case] = ()) -> tuple[CaseResult, dict[str, Any]]:
+        """Eager's side, the export's side and all that was compared. Eager goes on with the `following` cases meanwhile."""
         export = self._exported.facts
         if self._exported.artefact is None:
             ended = "export_error" if export.ended == "raised" else export.ended
             eager = (await self._references.of(case)).side if case == self._spec.cases[0] else Side()
             return CaseResult(
-                case=case, mode=self._mode, eager=eager, exported=Side(ended=ended, error=export.error)
+                case=case, mode=self.mode, eager=eager, exported=Side(ended=ended, error=export.error)
             ), {}
-        if case.dtype != GIVEN and not case.dtype.startswith("inputs:") and not EXPORTERS[self._mode].casts:
-            return CaseResult(case=case, mode=self._mode, eager=Side(), exported=Side(error=_KEEPS_DTYPE)), {}
-        reference = await self._references.of(case)
-        if following is not None:
-            self._ahead = asyncio.ensure_future(self._references.of(following))
-        result = CaseResult(case=case, mode=self._mode, eager=reference.side, exported=Side())
+        if case.dtype != GIVEN and not case.dtype.startswith("inputs:") and not EXPORTERS[self.mode].casts:
+            return CaseResult(case=case, mode=self.mode, eager=Side(), exported=Side(error=_KEEPS_DTYPE)), {}
+        reference = await (self._ahead.pop(case.id, None) or self._references.of(case))
+        for other in following:
+            if other.id not in self._ahead:
+                self._ahead[other.id] = asyncio.ensure_future(self._references.of(other))
+        result = CaseResult(case=case, mode=self.mode, eager=reference.side, exported=Side())
         if reference.inputs is None:
             return result, {}
         try:
@@ -126,7 +128,7 @@ class Cases:
             )
             request = {
                 "do": "load",
-                "mode": self._mode,
+                "mode": self.mode,
                 "artefact": str(artefact),
                 "sources": self._exported.sources,
             }
@@ -139,8 +141,8 @@ class Cases:
         return self._worker
 
     async def close(self) -> None:
-        if self._ahead is not None:
-            self._ahead.cancel()
-            await asyncio.gather(self._ahead, return_exceptions=True)
+        for task in self._ahead.values():
+            task.cancel()
+        await asyncio.gather(*self._ahead.values(), return_exceptions=True)
         if self._worker is not None:
             await self._worker.kill()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,9 +21,10 @@ from tsdash.engine.references import References
 from tsdash.engine.setting import Setting
 from tsdash.exporters import EXPORTERS
 from tsdash.judge import counts_against, judge
-from tsdash.spec import CaseResult, Cause, Description, Export, Latency, Reach, RunSpec
+from tsdash.spec import Case, CaseResult, Cause, Description, Export, Latency, Reach, RunSpec
 
 REACH_BUDGET_S = 5.0
+Told = tuple[CaseResult, dict[str, Any]]  # a case and its views
 
 
 class Sink(Protocol):
@@ -141,24 +144,34 @@ class _Run:
 
     async def _sweep(self, exported: Exported, known: dict[str, CaseResult]) -> list[CaseResult]:
         """The results of all cases of a mode, the `known` ones among them."""
-        mode = exported.facts.mode
         cases = Cases(self._setting, exported)
         results = list(known.values())
         left = [case for case in self._spec.cases if case.id not in known]
+        last: Told | None = None
         try:
-            for case, following in zip(left, (*left[1:], None), strict=False):
-                if (mode, case.id) in self._past.deadly:
-                    result, views = deadly(case, mode)
-                else:
-                    async with self._place():
-                        self._sink.doing(mode, case.id)
-                        result, views = await cases.run(case, following)
-                self._sink.judged(result, views)
-                results.append(result)
+            for case, *following in zip_longest(left, left[1:], left[2:]):
+                running = asyncio.ensure_future(self._case(cases, case, following))
+                await asyncio.sleep(0)  # the case is under way: telling of the one before costs it no time
+                self._tell(last, results)
+                last = None
+                last = await running
         finally:
+            self._tell(last, results)
             await cases.close()
         self._results += results
         return results
+
+    async def _case(self, cases: Cases, case: Case, following: Sequence[Case | None]) -> Told:
+        if (cases.mode, case.id) in self._past.deadly:
+            return deadly(case, cases.mode)
+        async with self._place():
+            self._sink.doing(cases.mode, case.id)
+            return await cases.run(case, [other for other in following if other is not None])
+
+    def _tell(self, told: Told | None, results: list[CaseResult]) -> None:
+        if told is not None:
+            self._sink.judged(*told)
+            results.append(told[0])
 
     async def _reach(self) -> Reach | None:
         """What of the user's own forward the sweep ran, found in one more pass over the cases in which eager ended."""

@@ -105,7 +105,8 @@ class Worker:
         async with self._lock:
             key = secrets.token_hex(8)  # so that text which a model writes to its channel is no answer
             try:
-                return await asyncio.wait_for(self._exchange({**request, "id": key}, key), limit_s)
+                self._writer.write(json.dumps({**request, "id": key}).encode() + b"\n")
+                return await asyncio.wait_for(self._answer(key), limit_s)
             except asyncio.TimeoutError:
                 await self.kill()
                 raise WorkerLost("timeout", f"no answer within {limit_s:g} s; the process was killed") from None
@@ -120,8 +121,7 @@ class Worker:
                 await self.kill()
                 raise
 
-    async def _exchange(self, request: dict[str, Any], key: str) -> dict[str, Any]:
-        self._writer.write(json.dumps(request).encode() + b"\n")
+    async def _answer(self, key: str) -> dict[str, Any]:
         await self._writer.drain()
         answer = asyncio.ensure_future(self._reader.readline())
         either: set[asyncio.Future[Any]] = {answer, self._exit}
