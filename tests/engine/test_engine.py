@@ -12,8 +12,8 @@ import pytest
 
 from tsdash import plan
 from tsdash.judge import judge
-from tsdash.report import verdicts
 from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
+from tsdash.verdicts import verdicts
 
 GOOD = """
 import torch
