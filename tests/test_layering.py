@@ -63,7 +63,10 @@ timing             | spec stats                                                 
 calling            | spec seeds inputs tensorfile                                       | torch
 questions          | spec errors study tracebacks models.loading inputs exporters tree  | torch
                    | timing calling ties                                                |
-judge              | spec formats stats                                                 |
+contract           | spec formats                                                       |
+effects            | facts inputs nodes tree calling contract                           | torch
+noise              | facts inputs tree compare calling                                  | torch
+judge              | spec formats stats contract                                        |
 plain              |                                                                    |
 repro              | spec models transforms inputs exporters plan judge plain           | (torch numpy)
 diagnose.catalogue | spec                                                               |
@@ -72,9 +75,10 @@ diagnose           | spec errors tracebacks seeds models.loading inputs exporter
 reach              | spec models.loading                                                | torch (coverage)
 localize           | spec seeds inputs calling                                          | torch
 author             | spec errors tracebacks seeds models.loading inputs exporters study | torch
-                   | tensorfile state tree timing calling questions (reach localize diagnose)     |
+                   | tensorfile state tree timing calling effects questions             |
+                   | (reach localize noise diagnose)                                    |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
-                   | calling                                                            |
+                   | calling effects                                                    |
 worker             | spec errors (author clean)                                         | (torch)
 records            | spec                                                               |
 schema             |                                                                    |
@@ -93,7 +97,7 @@ contrast           | spec formats findings                                      
 tables             | spec plan stats judge records findings                             | numpy pandas
 glossary           |                                                                    |
 plots              | spec formats tokens glossary                                       | numpy pandas plotly
-report             | spec formats tokens exporters stats judge records libraries        | numpy pandas plotly
+report             | spec formats tokens exporters stats contract judge records libraries | numpy pandas plotly
                    | verdicts rejudge findings tables plots                             |
 cli                | spec errors formats tokens environment models transforms inputs    |
                    | exporters plan stats judge repro diagnose.catalogue records store  |

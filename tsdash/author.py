@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 
 import torch
 
-from tsdash import exporters, inputs, questions, tensorfile, tree
-from tsdash.calling import run, same_bits
+from tsdash import effects, exporters, inputs, questions, tensorfile, tree
+from tsdash.calling import Called, observe, run, same_bits
 from tsdash.errors import ModelError
 from tsdash.models.loading import Loaded, load
 from tsdash.seeds import seed_all
@@ -52,6 +53,7 @@ class Author:
             "check": self._check,
             "measure": self._measure,
             "oracle": self._oracle,
+            "noise": self._noise,
             "reach": self._reach,
             "export": self._export,
             "time": self._time,
@@ -100,8 +102,8 @@ class Author:
             model.train(case.training)
         return model, False
 
-    def _call(self, case: Case, arguments: questions.Given | None = None) -> tuple[Any, float]:
-        """Eager's output of the case's call, and the seconds it took. Exceptions of the model pass through."""
+    def _call(self, case: Case, arguments: questions.Given | None = None) -> Called:
+        """Eager's call of the case, on its own inputs or on other `arguments`. Exceptions of the model pass through."""
         assert self._pristine is not None
         args, kwargs = arguments or inputs.build(self.loaded, case)
         model, shared = self._model_for(case)
@@ -109,7 +111,7 @@ class Author:
         if shared and before is None:
             model, shared = self._fresh(), False
         try:
-            return run(model, args, kwargs, case)
+            return observe(model, args, kwargs, case)
         finally:
             if shared and fingerprint(model) != before:
                 self._pristine = self.loaded.build()
@@ -123,10 +125,10 @@ class Author:
         side = Side(ended="returned")
         size = 0
         try:
-            output, seconds = self._call(case, (args, kwargs))
-            structure, leaves = tree.flatten(output)
-            size = tensorfile.write(Path(request["expected"]), leaves, to_json(structure))
-            side = replace(side, seconds=seconds)
+            called = self._call(case, (args, kwargs))
+            seen, leaves = effects.read(called, args, kwargs)
+            size = tensorfile.write(Path(request["expected"]), leaves, to_json(seen))
+            side = replace(side, seconds=called.seconds)
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the model's doing too
             side = Side(ended="raised", error=self._facts(error))
         return {"side": side, "bytes": size}
@@ -189,21 +191,37 @@ class Author:
         args, kwargs = inputs.build(self.loaded, case)
         answer: dict[str, Any] = {"repeatable": True}
         try:
-            output, _ = self._call(case)
+            again = self._call(case, (args, kwargs))
             expected, _ = tensorfile.read(Path(request["expected"]))
-            answer["repeatable"] = same_bits(tree.flatten(output)[1], expected)
+            answer["repeatable"] = same_bits(effects.read(again, args, kwargs)[1], expected)
             model = self._fresh().to(torch.float64)
             if case.training is not None:
                 model.train(case.training)
             wide_args, wide_kwargs = inputs.cast((args, kwargs), "float64")
             with default_dtype(torch.float64):
-                reference, _ = run(model, wide_args, wide_kwargs, case)
-            structure, leaves = tree.flatten(reference)
-            tensorfile.write(Path(request["oracle"]), leaves, to_json(structure))
+                reference = observe(model, wide_args, wide_kwargs, case)
+            _, leaves = effects.read(reference, wide_args, wide_kwargs)
+            tensorfile.write(Path(request["oracle"]), leaves)
             answer["oracle"] = request["oracle"]
         except Exception as error:
             answer["why_not"] = f"{type(error).__name__}: {str(error)[:200]}"
         return answer
+
+    def _noise(self, request: dict[str, Any]) -> dict[str, Any]:
+        """How far eager itself moves on the case when something changes that should not matter."""
+        from tsdash import noise
+
+        case = from_json(Case, request["case"])
+        args, kwargs = inputs.build(self.loaded, case)
+        expected, meta = tensorfile.read(Path(request["expected"]))
+        paths = dict(tree.leaves(from_json(effects.Effects, meta).structure))
+        axes = inputs.moving_axes(self.loaded, case.dims) if request["rows"] else {}
+        batched = frozenset(path for path, moving in axes.items() if 0 in moving)
+        call = functools.partial(self._output, case)
+        return {"noise": noise.measure(call, args, kwargs, expected=expected, paths=paths, batched=batched)}
+
+    def _output(self, case: Case, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._call(case, (args, kwargs)).output
 
     def _reach(self, request: dict[str, Any]) -> dict[str, Any]:
         """What of the user's own forward runs in the cases; {} where that is not known, or nothing of it is their own."""

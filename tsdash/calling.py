@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,12 +16,29 @@ from tsdash.spec import Case
 from tsdash.tensorfile import raw_bytes
 
 
+@dataclass(frozen=True)
+class Called:
+    """One call of a model: what it returned, how long it took, and the copies of the inputs that it was given."""
+
+    output: Any
+    seconds: float
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
 def run(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], case: Case) -> tuple[Any, float]:
-    """The output of call number `case.call` of `model`, and its seconds. Exceptions of the model pass through.
+    """The output of call number `case.call` of `model`, and its seconds. Exceptions of the model pass through."""
+    called = observe(model, args, kwargs, case)
+    return called.output, called.seconds
+
+
+def observe(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], case: Case) -> Called:
+    """Call number `case.call` of `model`. Exceptions of the model pass through.
 
     Every call gets its own copy of the inputs: what a call does to its inputs stays with it. Seeded once, before call 1.
     """
     output, seconds = None, 0.0
+    call_args, call_kwargs = args, kwargs
     with warnings.catch_warnings(), torch.set_grad_enabled(case.grad):
         warnings.simplefilter("ignore")
         seed_all(case.seed)
@@ -29,7 +47,7 @@ def run(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
             began = time.perf_counter()
             output = model(*call_args, **call_kwargs)
             seconds = time.perf_counter() - began
-    return output, seconds
+    return Called(output, seconds, call_args, call_kwargs)
 
 
 def copy_tensor(tensor: torch.Tensor) -> torch.Tensor:

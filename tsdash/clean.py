@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import torch
 
-from tsdash import compare, elements, exporters, inputs, tensorfile, tree
-from tsdash.calling import run
+from tsdash import compare, effects, elements, exporters, inputs, tensorfile, tree
+from tsdash.calling import observe, run
 from tsdash.spec import GIVEN, Case, Footprint, OutputFacts, Side, from_json, to_json
 from tsdash.tracebacks import SourceMap, user_error
 
@@ -70,17 +70,17 @@ class Clean:
         leaves, structure = tensorfile.read(Path(request["inputs"]), strided=True)
         args, kwargs = tree.unflatten(from_json(tree.Node, structure), leaves)
         try:
-            output, seconds = run(self._artefact_for(case), args, kwargs, case)
-            actual_structure, actual = tree.flatten(output)
+            called = observe(self._artefact_for(case), args, kwargs, case)
+            own, actual = effects.read(called, args, kwargs)
         except Exception as error:
             return {"exported": Side(ended="raised", error=user_error(error, self._sources))}
-        answer: dict[str, Any] = {"exported": Side(ended="returned", seconds=seconds)}
+        answer: dict[str, Any] = {"exported": Side(ended="returned", seconds=called.seconds)}
         if request["expected"] is None:
             return answer
-        expected, structure = tensorfile.read(Path(request["expected"]))
-        expected_structure = from_json(tree.Node, structure)
+        expected, meta = tensorfile.read(Path(request["expected"]))
+        eagers = from_json(effects.Effects, meta)
         views = {}
-        for path, actual_leaf, expected_leaf in tree.pairs(actual_structure, expected_structure):
+        for path, actual_leaf, expected_leaf in effects.pairs((own, len(actual)), (eagers, len(expected))):
             pair = actual[actual_leaf], expected[expected_leaf]
             if "meta" in (pair[0].device.type, pair[1].device.type):
                 continue
@@ -91,7 +91,8 @@ class Clean:
         outputs = [facts for facts, _, _ in self._last]
         return {
             **answer,
-            "structure": tree.differences(actual_structure, expected_structure),
+            "structure": tree.differences(own.structure, eagers.structure),
+            "contract": effects.changes(own, eagers),
             "outputs": outputs,
             "views": views,
         }

@@ -117,7 +117,7 @@ class Noise:
     """How far one output of eager moves when something changes that should not matter: the noise floor, measured."""
 
     kind: str  # "threads", "row" or "jitter"
-    words: str  # what was changed: "2 threads instead of 1", "each row alone", "inputs moved by 1 ULP"
+    words: str  # what was changed, to follow "eager itself …": "given inputs moved by 1 ULP"
     path: str
     elements: int
     max_abs: float
@@ -128,7 +128,7 @@ class Noise:
 class ContractChange:
     """Something beside values and structure in which the export is not like eager. Whether it counts is for `judge`."""
 
-    what: str  # "input changed", "shared memory", "strides", "gradient"; of an export: "state", "saved"
+    what: str  # "input", "memory", "strides"; of an export: "state", "saved"
     path: str  # of the output, the input or the attribute
     expected: str
     actual: str

@@ -17,12 +17,13 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tsdash import formats
+from tsdash import contract, formats
 from tsdash.spec import (
     PLAIN_TOLERANCE,
     CaseResult,
     ErrorFacts,
     Judgement,
+    Noise,
     OutputFacts,
     Side,
 )
@@ -131,6 +132,9 @@ def _compared(result: CaseResult) -> Judgement:
             outcome="mismatch",
             detail=f"{first.path} has another {first.what}: {first.actual} instead of {first.expected}{more}.",
         )
+    broken = next((change for change in result.contract if contract.counts(change)), None)
+    if broken is not None:
+        return Judgement(outcome="mismatch", detail=contract.sentence(broken))
     differing = [facts for facts in result.outputs if not facts.identical]
     if not differing:
         return Judgement(outcome="identical", detail="The same bits in every output.")
@@ -139,12 +143,14 @@ def _compared(result: CaseResult) -> Judgement:
             if wrong := reason(facts):
                 return Judgement(outcome="mismatch", detail=f"{facts.path}: {wrong}")
     worst = max(differing, key=lambda facts: facts.max_abs)
-    return Judgement(outcome="within_noise", detail=f"{worst.path}: {_excuse(worst)}")
+    return Judgement(outcome="within_noise", detail=f"{worst.path}: {_excuse(worst)}{_measured(result.noise, worst)}")
 
 
 def margins(result: CaseResult) -> tuple[Margin, ...]:
     """What a tolerance decides the case by: every output that differs. Empty where a tolerance has no say."""
     if result.eager.ended != "returned" or result.exported.ended != "returned" or result.structure:
+        return ()
+    if any(map(contract.counts, result.contract)):
         return ()
     differing = [facts for facts in result.outputs if not facts.identical]
     if any(_broken(facts) for facts in differing):
@@ -182,6 +188,15 @@ def _beyond_noise(facts: OutputFacts) -> str:
     if flips > 0 and facts.flip_gap > noise_floor(facts):
         return f"the predicted class changes in {formats.count(flips)} of {formats.count(facts.argmax_rows or 0)} rows."
     return ""
+
+
+def _measured(noise: Sequence[Noise], facts: OutputFacts) -> str:
+    """What moves eager itself as far as the export is off, where that was measured."""
+    enough = [moved for moved in noise if moved.path == facts.path and moved.max_abs >= facts.max_abs]
+    if not enough:
+        return ""
+    least = min(enough, key=lambda moved: moved.max_abs)
+    return f" Eager itself moves by {formats.delta(least.max_abs)} when {least.words}."
 
 
 def within_noise(facts: OutputFacts) -> bool:

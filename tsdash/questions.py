@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from tsdash import exporters, inputs, ties, timing, tree
-from tsdash.calling import run
+from tsdash.calling import Called, observe
 from tsdash.errors import ModelError
 from tsdash.models.loading import Loaded
 from tsdash.spec import CONTROL, EAGER, GIVEN, Case, from_json
@@ -83,16 +83,16 @@ class Answers:
     found: list[Answer] = field(default_factory=list)
     left: int = MOST_VALUES
 
-    def ask(self, call: Callable[[Case, Given], tuple[Any, float]], case: Case, arguments: Callable[[], Given]) -> None:
+    def ask(self, call: Callable[[Case, Given], Called], case: Case, arguments: Callable[[], Given]) -> None:
         """Add what one call gives, or raises."""
         try:
-            output, seconds = call(case, arguments())
-            structure, leaves = tree.flatten(output)
+            called = call(case, arguments())
+            structure, leaves = tree.flatten(called.output)
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the model's doing too
             self.found.append(Answer(ended="raised", error=user_error(error, self.sources)))
             return
         arrays = tuple(self._array(path, leaves[leaf]) for path, leaf in tree.leaves(structure))
-        self.found.append(Answer(structure=tree.describe(structure), outputs=arrays, seconds=seconds))
+        self.found.append(Answer(structure=tree.describe(structure), outputs=arrays, seconds=called.seconds))
 
     def _array(self, path: str, leaf: torch.Tensor) -> Array:
         shape, dtype = tuple(leaf.shape), str(leaf.dtype).removeprefix("torch.")
@@ -136,9 +136,9 @@ class Artefact:
         self.loaded: Any = self._mode.load(path, "cpu")
         self._mutable = exporters.mutable(self.loaded)
 
-    def call(self, case: Case, arguments: Given) -> tuple[Any, float]:
-        """The output of the case's call and its seconds."""
-        return run(self._for(case), *arguments, case)
+    def call(self, case: Case, arguments: Given) -> Called:
+        """The case's call."""
+        return observe(self._for(case), *arguments, case)
 
     def _for(self, case: Case) -> Callable[..., Any]:
         scope, dtype = inputs.parse_dtype(case.dtype)

@@ -6,7 +6,7 @@ import datetime
 import math
 from typing import Any
 
-from tsdash import stats
+from tsdash import contract, stats
 from tsdash.exporters import EXPORTERS
 from tsdash.judge import NOT_RUN, Tolerance, plain_rule
 from tsdash.libraries import libraries
@@ -77,6 +77,10 @@ def _mode(record: Record, mode: str, rejudged: Rejudged) -> dict[str, Any]:
             for result, judgement in judged
             if judgement.outcome == NOT_RUN
         ],
+        "contract": {
+            "kept": list(contract.kept(record.exports.get(mode), judged)),
+            "changes": to_json(record.exports[mode].contract) if mode in record.exports else [],
+        },
         "causes": [_cause(cause) for cause in record.causes.get(mode, ())],
         "divergence": [module for cause in record.causes.get(mode, ()) for module in to_json(cause.divergence)],
         "coverage": _coverage(record),
@@ -133,6 +137,8 @@ def _case(result: CaseResult, outcome: str, detail: str) -> dict[str, Any]:
         "eager": to_json(result.eager),
         "exported": to_json(result.exported),
         "notes": list(result.notes),
+        "contract": [{**to_json(change), "counts": contract.counts(change)} for change in result.contract],
+        "noise": to_json(result.noise),
     }
 
 

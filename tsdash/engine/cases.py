@@ -18,6 +18,7 @@ from tsdash.spec import (
     GIVEN,
     Case,
     CaseResult,
+    ContractChange,
     ErrorFacts,
     OutputFacts,
     Side,
@@ -93,10 +94,12 @@ class Cases:
             result,
             exported=take(Side, answer, "exported"),
             structure=take_all(StructureDifference, answer, "structure"),
+            contract=take_all(ContractChange, answer, "contract"),
             outputs=take_all(OutputFacts, answer, "outputs"),
         )
         if any(not facts.identical for facts in result.outputs):
             result = await self._refereed(result, worker, str(expected))
+        result = await self._references.with_noise(result)
         if worker.rss_bytes() > RECYCLE_SHARE * self._spec.limits.memory_mib * 2**20:
             await worker.kill()  # a leak, or memory that is not given back: the next case starts on a new one
         return result, answer.get("views", {})

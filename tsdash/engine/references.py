@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from tsdash.engine.nursery import Nursery
 from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.models.entry_points import constants
-from tsdash.spec import Case, Description, ErrorFacts, InputFacts, Reach, RunSpec, Side, to_json
+from tsdash.spec import Case, CaseResult, Description, ErrorFacts, InputFacts, Noise, Reach, RunSpec, Side, to_json
 
 KEPT_BYTES = (
     2 * 2**30
 )  # of outputs in shared memory; the oldest beyond it are dropped, and computed again when asked for
+NOISE_CALL_S = 1.0  # a case whose call takes longer is not run again to see how far it moves
+MOST_NOISY = 3  # cases of a run whose noise is measured: the base case and the first that differ
 GAIN_SHARE = 0.25  # of its memory limit that a worker may gain from case to case
 
 
@@ -48,6 +50,8 @@ class References:
         self._known: OrderedDict[str, Reference] = OrderedDict()
         self._known_bytes = 0
         self._oracles: dict[str, dict[str, Any]] = {}
+        self._noise: dict[str, tuple[Noise, ...]] = {}
+        self._repeats, self._random = True, False  # see `Description`
         self._lock = asyncio.Lock()
 
     async def describe(self) -> Description:
@@ -66,7 +70,9 @@ class References:
         async with self._lock:
             try:
                 request = {"do": "check", "case": to_json(base), "description": to_json(description)}
-                return take(Description, await self._call(request, 4 * self._spec.limits.case_s), "ok")
+                checked = take(Description, await self._call(request, 4 * self._spec.limits.case_s), "ok")
+                self._repeats, self._random = checked.deterministic, checked.stochastic
+                return checked
             except (WorkerLost, ModelError):
                 return description
 
@@ -113,6 +119,25 @@ class References:
                 except (WorkerLost, ModelError) as error:
                     self._oracles[case.id] = {"repeatable": True, "why_not": str(error)}
             return self._oracles[case.id]
+
+    async def with_noise(self, result: CaseResult) -> CaseResult:
+        """`result` of the base case, or of a case that differs, with how far eager itself moves on it (`tsdash.noise`); as it
+        is for a case that takes long, and once the first few have been measured."""
+        case, reference = result.case, await self.of(result.case)
+        wanted = case == self._spec.cases[0] or any(not facts.identical for facts in result.outputs)
+        slow = (reference.side.seconds or 0.0) > NOISE_CALL_S
+        if not wanted or slow or reference.expected is None or case.device != "cpu" or not self._repeats:
+            return result
+        async with self._lock:
+            if case.id not in self._noise and len(self._noise) < MOST_NOISY:
+                request = {"do": "noise", "case": to_json(case), "expected": str(reference.expected)}
+                request["rows"] = not self._random
+                try:
+                    answer = (await self._call(request, self._spec.limits.case_s))["ok"]
+                    self._noise[case.id] = take_all(Noise, answer, "noise")
+                except (WorkerLost, ModelError):
+                    self._noise[case.id] = ()
+        return replace(result, noise=self._noise.get(case.id, ()))
 
     async def close(self) -> None:
         if self._worker is not None:

@@ -1,0 +1,115 @@
+"""What a call does beside what it returns: inputs that it writes to, memory that its outputs share, how they lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tsdash import inputs, tree
+from tsdash.calling import Called, same_bits
+from tsdash.contract import LEFT_ALONE, OWN_MEMORY, WRITTEN_TO
+from tsdash.facts import ContractChange
+from tsdash.nodes import Node
+
+MOST_TENSORS = 256  # outputs times inputs that are looked at for shared memory, squared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effects:
+    """One call as its caller sees it afterwards. The tensors themselves are the leaves of `read`, in this order."""
+
+    structure: Node  # of the output
+    strides: dict[str, tuple[int, ...]]  # by path, dims of one index left out: their stride means nothing
+    shared: tuple[str, ...]  # "output[0] and args[0]"
+    changed: tuple[str, ...]  # inputs with other values than before; these follow the outputs among the leaves
+
+
+def read(called: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Effects, list[torch.Tensor]]:
+    """The effects of a call that was given copies of these inputs, and its leaves: outputs first, then changed inputs.
+
+    Raises NotATree as `tree.flatten` does.
+    """
+    structure, leaves = tree.flatten(called.output)
+    before, after = inputs.paths(args, kwargs), inputs.paths(called.args, called.kwargs)
+    outputs = {path: leaves[leaf] for path, leaf in tree.leaves(structure)}
+    changed = [path for path, tensor in after.items() if path in before and _differs(before[path], tensor)]
+    effects = Effects(
+        structure=structure,
+        strides={path: _strides(tensor) for path, tensor in outputs.items() if _lies_in_memory(tensor)},
+        shared=tuple(_shared(outputs, after)),
+        changed=tuple(changed),
+    )
+    return effects, [*leaves, *(after[path].detach() for path in changed)]
+
+
+def pairs(actual: tuple[Effects, int], expected: tuple[Effects, int]) -> list[tree.Pair]:
+    """Which leaves belong together, with their path: those of the outputs, and inputs that both calls have changed. Beside the
+    effects of each call stands how many leaves it has."""
+    found = tree.pairs(actual[0].structure, expected[0].structure)
+    places = [
+        {path: count - len(effects.changed) + i for i, path in enumerate(effects.changed)}
+        for effects, count in (actual, expected)
+    ]
+    return [
+        *found,
+        *((f"{path} after the call", place, places[1][path]) for path, place in places[0].items() if path in places[1]),
+    ]
+
+
+def changes(actual: Effects, expected: Effects) -> tuple[ContractChange, ...]:
+    """Everything in which the two calls differ, values and structure of the outputs aside."""
+    return tuple(_changes(actual, expected))
+
+
+def _changes(actual: Effects, expected: Effects) -> Iterator[ContractChange]:
+    for path in sorted({*actual.changed} ^ {*expected.changed}):
+        words = (LEFT_ALONE, WRITTEN_TO) if path in actual.changed else (WRITTEN_TO, LEFT_ALONE)
+        yield ContractChange(what="input", path=path, expected=words[0], actual=words[1])
+    for pair in sorted({*actual.shared} ^ {*expected.shared}):
+        path, _, other = pair.partition(" and ")
+        words = (OWN_MEMORY, f"the memory of {other}")
+        words = words if pair in actual.shared else words[::-1]
+        yield ContractChange(what="memory", path=path, expected=words[0], actual=words[1])
+    for path, strides in expected.strides.items():
+        other_strides = actual.strides.get(path, strides)
+        if other_strides != strides and len(other_strides) == len(strides):
+            yield ContractChange(what="strides", path=path, expected=str(strides), actual=str(other_strides))
+
+
+def _lies_in_memory(tensor: torch.Tensor) -> bool:
+    return tensor.layout == torch.strided and tensor.device.type != "meta" and tensor.numel() > 0
+
+
+def _differs(before: torch.Tensor, after: torch.Tensor) -> bool:
+    if not (_lies_in_memory(before) and _lies_in_memory(after)) or before.is_quantized:
+        return False
+    return not same_bits([before], [after])
+
+
+def _strides(tensor: torch.Tensor) -> tuple[int, ...]:
+    return tuple(step for size, step in zip(tensor.shape, tensor.stride(), strict=True) if size > 1)
+
+
+def _shared(outputs: dict[str, torch.Tensor], given: dict[str, torch.Tensor]) -> Iterator[str]:
+    """Pairs of an output and an input, or of two outputs, that lie in the same bytes."""
+    reach = {path: span for path, tensor in given.items() if (span := _bytes(tensor)) is not None}
+    for path, tensor in list(outputs.items())[:MOST_TENSORS]:
+        own = _bytes(tensor)
+        if own is None:
+            continue
+        for other, span in list(reach.items())[-MOST_TENSORS:]:
+            if own[0] == span[0] and own[1] < span[2] and span[1] < own[2]:
+                yield f"{path} and {other}"
+        reach[path] = own
+
+
+def _bytes(tensor: torch.Tensor) -> tuple[int, int, int] | None:
+    """The storage of a tensor and the first byte in it and the one after the last; None where it has none."""
+    if not _lies_in_memory(tensor):
+        return None
+    span = 1 + sum((int(size) - 1) * int(step) for size, step in zip(tensor.shape, tensor.stride(), strict=True))
+    first = int(tensor.storage_offset()) * tensor.element_size()
+    return tensor.untyped_storage().data_ptr(), first, first + span * tensor.element_size()
