@@ -1,11 +1,15 @@
 """What a call does beside what it returns."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from tsdash import contract, effects
 from tsdash.calling import observe
-from tsdash.spec import Case, ContractChange
+from tsdash.judge import judge
+from tsdash.spec import Case, CaseResult, ContractChange, Export, Side
+from tsdash.verdicts import verdict
 
 CASE = Case(id="c1", dims={})
 X = torch.arange(6.0).reshape(2, 3)
@@ -17,7 +21,7 @@ def read(model, *args):
 
 
 def changes(actual, expected):
-    return effects.changes(read(actual, X)[0], read(expected, X)[0])
+    return effects.changes(read(actual, X), read(expected, X))
 
 
 def test_a_call_that_only_returns_has_no_effects():
@@ -72,9 +76,46 @@ def test_other_strides_are_noted_and_do_not_count():
 
 
 def test_inputs_that_both_sides_write_to_are_compared_by_their_values():
-    """They follow the outputs among the leaves of both."""
-    sides = [read(lambda x: (x.add_(1), 2)[0], X), read(lambda x: x.add_(1) * 2, X)]
-    found = effects.pairs(*((seen, len(leaves)) for seen, leaves in sides))
-    path, actual, expected = found[-1]
-    assert path == "args[0] after the call"
-    assert torch.equal(sides[0][1][actual], sides[1][1][expected])
+    """Rounding is no change, another value is."""
+    assert changes(lambda x: x.add_(1).exp(), lambda x: x.add_(1 + 1e-7).exp()) == ()
+    (change,) = changes(lambda x: x.add_(1).exp(), lambda x: x.add_(1.5).exp())
+    assert (
+        contract.sentence(change)
+        == "args[0] is written to otherwise (max |Δ| 0.50) by the export, and written to by eager."
+    )
+
+
+def test_a_change_that_counts_forbids_shipping_and_leaves_the_outcome():
+    """The outcome is about what was returned."""
+    change = ContractChange(what="input", path="args[0]", expected="written to", actual="left alone")
+    result = CaseResult(
+        case=CASE, mode="trace", eager=Side(ended="returned"), exported=Side(ended="returned"), contract=(change,)
+    )
+    found = verdict([result])
+    assert (found.outcome, found.verdict) == ("identical", "do_not_ship")
+    assert found.reasons == (
+        "In 1 of 1 cases a caller sees that args[0] is left alone by the export, and written to by eager.",
+    )
+    assert judge(result).detail.endswith("But args[0] is left alone by the export, and written to by eager.")
+
+
+def test_what_a_mode_keeps_is_said_in_sentences():
+    """What holds in every case, what does not in how many, and what a loaded artefact does when it is switched."""
+    returned = {"mode": "trace", "eager": Side(ended="returned"), "exported": Side(ended="returned")}
+    strides = ContractChange(what="strides", path="output", expected="(3, 1)", actual="(1, 2)")
+    results = [
+        CaseResult(case=CASE, contract=(strides,), **returned),
+        CaseResult(case=replace(CASE, id="c2", training=False), **returned),
+        CaseResult(case=replace(CASE, id="c3", dtype="float64"), **returned | {"exported": Side(ended="raised")}),
+    ]
+    export = Export(
+        mode="trace", seconds=1.0, contract=(ContractChange(what="state", path="n", expected="", actual=""),)
+    )
+    assert contract.kept(export, [(result, judge(result)) for result in results]) == (
+        "It treats its inputs as eager does in all 2 cases.",
+        "Its outputs share memory with inputs and with each other as eager's do.",
+        "output has strides (1, 2), eager's (3, 1). In 1 of 2 cases, noted only.",
+        "Exporting wrote to n of the model that it was given, noted only.",
+        "Told train() or eval() after loading, it answers as eager does.",
+        "Cast to another dtype after loading, it answers as eager does in 0 of 1 case.",
+    )

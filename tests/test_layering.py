@@ -64,9 +64,9 @@ calling            | spec seeds inputs tensorfile                               
 questions          | spec errors study tracebacks models.loading inputs exporters tree  | torch
                    | timing calling ties                                                |
 contract           | spec formats                                                       |
-effects            | facts inputs nodes tree calling contract                           | torch
-noise              | facts inputs tree compare calling                                  | torch
 judge              | spec formats stats contract                                        |
+effects            | facts formats inputs nodes tree compare calling contract judge     | torch
+noise              | facts inputs tree compare calling                                  | torch
 plain              |                                                                    |
 repro              | spec models transforms inputs exporters plan judge plain           | (torch numpy)
 diagnose.catalogue | spec                                                               |
@@ -85,7 +85,8 @@ schema             |                                                            
 store              | spec errors environment records schema                             |
 libraries          | spec                                                               |
 recommendation     | formats stats                                                      |
-verdicts           | spec exporters stats judge records libraries recommendation        |
+verdicts           | spec exporters stats contract judge records libraries              |
+                   | recommendation                                                     |
 rejudge            | spec errors judge records verdicts                                 |
 archive            | spec errors schema store                                           |
 engine             | spec errors environment tracebacks models exporters judge store    | psutil

@@ -80,7 +80,7 @@ class Clean:
         expected, meta = tensorfile.read(Path(request["expected"]))
         eagers = from_json(effects.Effects, meta)
         views = {}
-        for path, actual_leaf, expected_leaf in effects.pairs((own, len(actual)), (eagers, len(expected))):
+        for path, actual_leaf, expected_leaf in tree.pairs(own.structure, eagers.structure):
             pair = actual[actual_leaf], expected[expected_leaf]
             if "meta" in (pair[0].device.type, pair[1].device.type):
                 continue
@@ -92,7 +92,7 @@ class Clean:
         return {
             **answer,
             "structure": tree.differences(own.structure, eagers.structure),
-            "contract": effects.changes(own, eagers),
+            "contract": effects.changes((own, actual), (eagers, expected)),
             "outputs": outputs,
             "views": views,
         }

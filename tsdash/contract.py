@@ -1,7 +1,8 @@
 """What of a model's contract beside its values an export keeps: which changes count, and how they are said.
 
-A caller can see that an input was written to, and that writing to an output changes something else. Those count. Strides,
-memory that is shared no longer, and state that exporting changed in the model it was given are noted and do not count.
+A caller can see that an input was written to, and that writing to it changes an answer that it keeps. Those forbid shipping,
+whatever the outcome of the case, which is about what was returned. Strides, memory that is shared no longer, and state that
+exporting changed in the model it was given are noted and do not count.
 """
 
 from __future__ import annotations

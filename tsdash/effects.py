@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
-from tsdash import inputs, tree
+from tsdash import formats, inputs, tree
 from tsdash.calling import Called, same_bits
+from tsdash.compare import compare
 from tsdash.contract import LEFT_ALONE, OWN_MEMORY, WRITTEN_TO
 from tsdash.facts import ContractChange
+from tsdash.judge import within_noise
 from tsdash.nodes import Node
 
 MOST_TENSORS = 256  # outputs times inputs that are looked at for shared memory, squared
@@ -27,7 +29,10 @@ class Effects:
     changed: tuple[str, ...]  # inputs with other values than before; these follow the outputs among the leaves
 
 
-def read(called: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Effects, list[torch.Tensor]]:
+Seen = tuple[Effects, list[torch.Tensor]]  # a call and its leaves
+
+
+def read(called: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Seen:
     """The effects of a call that was given copies of these inputs, and its leaves: outputs first, then changed inputs.
 
     Raises NotATree as `tree.flatten` does.
@@ -45,23 +50,24 @@ def read(called: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
     return effects, [*leaves, *(after[path].detach() for path in changed)]
 
 
-def pairs(actual: tuple[Effects, int], expected: tuple[Effects, int]) -> list[tree.Pair]:
-    """Which leaves belong together, with their path: those of the outputs, and inputs that both calls have changed. Beside the
-    effects of each call stands how many leaves it has."""
-    found = tree.pairs(actual[0].structure, expected[0].structure)
-    places = [
-        {path: count - len(effects.changed) + i for i, path in enumerate(effects.changed)}
-        for effects, count in (actual, expected)
-    ]
-    return [
-        *found,
-        *((f"{path} after the call", place, places[1][path]) for path, place in places[0].items() if path in places[1]),
-    ]
-
-
-def changes(actual: Effects, expected: Effects) -> tuple[ContractChange, ...]:
+def changes(actual: Seen, expected: Seen) -> tuple[ContractChange, ...]:
     """Everything in which the two calls differ, values and structure of the outputs aside."""
-    return tuple(_changes(actual, expected))
+    return (*_changes(actual[0], expected[0]), *_other_values(actual, expected))
+
+
+def _other_values(actual: Seen, expected: Seen) -> Iterator[ContractChange]:
+    """Inputs that both calls have written to, each to another effect than rounding."""
+    sides = [
+        dict(zip(seen.changed, leaves[len(leaves) - len(seen.changed) :], strict=True))
+        for seen, leaves in (actual, expected)
+    ]
+    for path, tensor in sides[0].items():
+        other = sides[1].get(path, tensor)
+        if other.shape != tensor.shape:
+            yield ContractChange(what="input", path=path, expected=WRITTEN_TO, actual="given another shape")
+        elif not within_noise(facts := compare(tensor, other, path=path)):
+            off = f"written to otherwise (max |Δ| {formats.delta(facts.max_abs)})"
+            yield ContractChange(what="input", path=path, expected=WRITTEN_TO, actual=off)
 
 
 def _changes(actual: Effects, expected: Effects) -> Iterator[ContractChange]:

@@ -132,25 +132,23 @@ def _compared(result: CaseResult) -> Judgement:
             outcome="mismatch",
             detail=f"{first.path} has another {first.what}: {first.actual} instead of {first.expected}{more}.",
         )
-    broken = next((change for change in result.contract if contract.counts(change)), None)
-    if broken is not None:
-        return Judgement(outcome="mismatch", detail=contract.sentence(broken))
     differing = [facts for facts in result.outputs if not facts.identical]
     if not differing:
-        return Judgement(outcome="identical", detail="The same bits in every output.")
+        return Judgement(outcome="identical", detail=f"The same bits in every output.{_beside(result)}")
     for reason in (_broken, _beyond_noise):
         for facts in differing:
             if wrong := reason(facts):
                 return Judgement(outcome="mismatch", detail=f"{facts.path}: {wrong}")
     worst = max(differing, key=lambda facts: facts.max_abs)
-    return Judgement(outcome="within_noise", detail=f"{worst.path}: {_excuse(worst)}{_measured(result.noise, worst)}")
+    return Judgement(
+        outcome="within_noise",
+        detail=f"{worst.path}: {_excuse(worst)}{_measured(result.noise, worst)}{_beside(result)}",
+    )
 
 
 def margins(result: CaseResult) -> tuple[Margin, ...]:
     """What a tolerance decides the case by: every output that differs. Empty where a tolerance has no say."""
     if result.eager.ended != "returned" or result.exported.ended != "returned" or result.structure:
-        return ()
-    if any(map(contract.counts, result.contract)):
         return ()
     differing = [facts for facts in result.outputs if not facts.identical]
     if any(_broken(facts) for facts in differing):
@@ -188,6 +186,12 @@ def _beyond_noise(facts: OutputFacts) -> str:
     if flips > 0 and facts.flip_gap > noise_floor(facts):
         return f"the predicted class changes in {formats.count(flips)} of {formats.count(facts.argmax_rows or 0)} rows."
     return ""
+
+
+def _beside(result: CaseResult) -> str:
+    """What a caller sees beside the outputs, where the export differs in it."""
+    change = next((change for change in result.contract if contract.counts(change)), None)
+    return "" if change is None else f" But {contract.sentence(change)}"
 
 
 def _measured(noise: Sequence[Noise], facts: OutputFacts) -> str:

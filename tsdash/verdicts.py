@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tsdash import stats
+from tsdash import contract, stats
 from tsdash.exporters import EXPORTERS
 from tsdash.judge import GOOD, NOT_RUN, counts_against, first_line, judge
 from tsdash.libraries import libraries
@@ -36,9 +36,10 @@ def verdict(
     doubts = _doubts(judged, description, planned)
     if _eagers_own_fault(judged, description):
         return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
-    if fatal:
+    altered = _altered(judged)
+    if fatal or altered:
         against = _against(fatal, sum(result.case.varied != SEARCH for result, _ in judged))
-        return Verdict(outcome=outcome, verdict="do_not_ship", reasons=(*against, *doubts))
+        return Verdict(outcome=outcome, verdict="do_not_ship", reasons=(*against, *altered, *doubts))
     if doubts:
         return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
     return Verdict(outcome=outcome, verdict="ship", reasons=(*_in_favour(judged, counts), *_reached(description)))
@@ -133,6 +134,14 @@ OUTCOME_WORDS = {
     "timeout": "Killed at the time limit",
     "crash": "The process died",
 }
+
+
+def _altered(judged: Sequence[tuple[CaseResult, Judgement]]) -> list[str]:
+    """A sentence for each difference beside the outputs that counts (see `contract`), with the number of its cases."""
+    counting = Counter(
+        contract.sentence(change) for result, _ in judged for change in result.contract if contract.counts(change)
+    )
+    return [f"In {n} of {len(judged)} cases a caller sees that {said}" for said, n in counting.most_common(MOST_LINES)]
 
 
 def _in_favour(judged: Sequence[tuple[CaseResult, Judgement]], counts: Counter[str]) -> list[str]:

@@ -41,6 +41,18 @@ def test_without_a_noise_floor_only_the_plain_bound_is_shown() -> None:
     assert len(delta_histogram(histogram({75: 5}), 0.0, False).layout.shapes) == 1
 
 
+def test_what_moves_eager_itself_is_drawn_over_the_same_bins() -> None:
+    """A line for each kind that moves anything, at the places of the bars, and in words."""
+    kinds = [
+        spec.Noise(kind="jitter", words="given inputs moved by 1 ULP", path="output", elements=9, max_abs=1e-6, histogram=histogram({69: 4})),
+        spec.Noise(kind="threads", words="computed by 2 threads", path="output", elements=9, max_abs=0.0, histogram=histogram({}, zero=9)),
+    ]  # fmt: skip
+    fig = delta_histogram(histogram({69: 7}, zero=0), NOISE, False, moved=kinds)
+    assert [trace.type for trace in fig.data] == ["bar", "scatter"]
+    assert list(fig.data[1].x) == list(fig.data[0].x)[-1:]
+    assert "Eager itself moves by 1.0×10⁻⁶ when given inputs moved by 1 ULP and by 0 when" in alt_text(fig)
+
+
 def test_one_element_is_still_a_bar() -> None:
     """On a log axis that begins below 1, a count of 1 has a height."""
     fig = delta_histogram(histogram({75: 1}), NOISE, False)

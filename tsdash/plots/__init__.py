@@ -5,10 +5,11 @@ alternative, which `alt_text` reads back.
 """
 
 from tsdash.plots.divergence import divergence
-from tsdash.plots.elements import along_axis, delta_histogram, reference_density, where_map
+from tsdash.plots.elements import along_axis, reference_density, where_map
 from tsdash.plots.frame import Figure, alt_text, plotly_template
 from tsdash.plots.history import run_changes, speed_changes
 from tsdash.plots.latency import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
+from tsdash.plots.magnitudes import delta_histogram
 from tsdash.plots.modes import ModeRow, mode_answers, mode_costs
 from tsdash.plots.multiples import latency_shapes, mode_differences
 from tsdash.plots.outcomes import outcome_grid

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from tsdash import formats
-from tsdash.plots.elements import shown_decades
 from tsdash.plots.frame import canvas, delta_lines, described, log_axis_ticks, nothing, power_text, power_ticks, unit_of
+from tsdash.plots.magnitudes import shown_decades
 from tsdash.spec import BINS_A_DECADE, CONTROL, Histogram, Latency
 from tsdash.tokens import FONT_SIZE_PX, TICK_SIZE_PX, appearance, delta_colour, mode_colour, mode_look
 

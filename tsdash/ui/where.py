@@ -36,7 +36,8 @@ def where(run: int, selection: Selection, dark: bool) -> None:
     block_map, profile = _axes(view, facts.path) if view else (None, None)
     cells = grid(3, min_column_width=330)
     with cells.cell():
-        figure(delta_histogram(facts.histogram, noise, dark), key="histogram")
+        moved = [kind for kind in selection.result.noise if kind.path == facts.path] if selection.result else []
+        figure(delta_histogram(facts.histogram, noise, dark, moved=moved), key="histogram")
     if view is None:  # the bits are the same: every element is in the bar of zeros
         return
     if profile:
