@@ -23,16 +23,20 @@ def costs(artefacts: Mapping[str, int | None], first_calls: Mapping[str, float])
     return f"{text}."
 
 
-def needs(free: Sequence[str], lasting: Sequence[str], modes: int) -> str:
-    """How many of the modes that export run without Python, and which are maintained."""
-    kept = (
-        f"{formats.joined(lasting)} {'is' if len(lasting) == 1 else 'are'} maintained"
-        if lasting
-        else "none is maintained"
+def needs(free: Sequence[str], maintained: Sequence[str], refused: Sequence[str], modes: int) -> str:
+    """How many modes export and run without Python, and what of those that are maintained. `refused` of these do not export."""
+    many = (
+        f"{formats.count(len(free))} of {formats.counted(modes, 'mode')}"
+        if free
+        else f"None of {formats.counted(modes, 'mode')}"
     )
-    if not free:
-        return f"None of {formats.counted(modes, 'mode')} runs here without Python; {kept}."
-    return f"{formats.count(len(free))} of {formats.counted(modes, 'mode')} {'runs' if len(free) == 1 else 'run'} without Python; {kept}."
+    text = f"{many} {'runs' if len(free) < 2 else 'run'} without Python"
+    if not maintained:
+        return f"{text}; none of them is maintained."
+    verb = "is" if len(maintained) == 1 else "are"
+    no = [mode for mode in maintained if mode in refused]
+    rest = f", but {formats.joined(no)} does not export this model" if no else ""
+    return f"{text}; {formats.joined(maintained)} {verb} maintained{rest}."
 
 
 def far_off(worst: Mapping[str, float | None]) -> str:

@@ -91,7 +91,7 @@ def _alone(best: Contender, contenders: Sequence[Contender]) -> tuple[str, ...]:
         return (f"It is the only one of {total} modes that can be shipped.",)
     if len(good) == len(contenders):
         return (f"All {total} modes give the same answers, so the rest decides.",)
-    return (f"{formats.joined(good)} can be shipped, of {total} modes.",)
+    return (f"{formats.word(len(good)).capitalize()} of {total} modes can be shipped: {formats.joined(good)}.",)
 
 
 def _needs(best: Contender, good: Sequence[Contender]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tsdash import spec
-from tsdash.diagnose import catalogue, fixes
+from tsdash.diagnose import catalogue, fixes, moving
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import AXES, Finding, Strength
 
@@ -52,6 +52,8 @@ def _cause(group: list[Finding], lab: Laboratory) -> spec.Cause:
     first = group[0]
     evidence = tuple(dict.fromkeys(sentence for finding in group for sentence in finding.evidence))
     path = next((path for path in lab.own_paths if lab.name(path) == first.file), None)
+    tree = lab.instrumentation.trees.get(path or "")
+    to_export = "" if lab.tracing or lab.scripting else moving.rewrite(first.cause, tree, first.line)
     return spec.Cause(
         cause=first.cause,
         file=first.file,
@@ -59,7 +61,7 @@ def _cause(group: list[Finding], lab: Laboratory) -> spec.Cause:
         code=_source_line(lab, path, first.line),
         message=first.message or catalogue.CAUSES[first.cause].happened,
         evidence=evidence,
-        fix=first.fix or fixes.fix(first.cause, lab.instrumentation.trees.get(path or ""), first.line),
+        fix=to_export or first.fix or fixes.fix(first.cause, tree, first.line),
         proved=first.strength is Strength.PROVED,
         baked=tuple(dict.fromkeys(value for finding in group for value in finding.baked)),
     )

@@ -110,7 +110,14 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
     site = structures.output_site(lab) if odd_output else None
     if site is not None and error.line in (None, site.line):
         return _output(lab, error, result.value)
-    return _at(lab, error, "unsupported_python", "The compiler of TorchScript refuses this construct.")
+    if lab.scripting:
+        return _at(lab, error, "unsupported_python", "The compiler of TorchScript refuses this construct.")
+    if "DataDependent" in error.type or "data-dependent" in error.message:
+        said = (
+            f"{lab.subject.mode} cannot decide this line: it hangs on a value that is known only when the model runs."
+        )
+        return _at(lab, error, "unsupported_python", said)
+    return _at(lab, error, "unsupported_python", f"{lab.subject.mode} cannot take this line.")
 
 
 def _at(lab: Laboratory, error: spec.ErrorFacts, cause: str, message: str) -> Finding:

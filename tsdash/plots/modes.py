@@ -11,7 +11,6 @@ from plotly.subplots import make_subplots
 
 from tsdash import formats, glossary
 from tsdash.plots.frame import (
-    REFERENCE_DELTA,
     delta_lines,
     described,
     nothing,
@@ -34,6 +33,7 @@ ROW_PX = 34
 HEAD_PX, FOOT_PX = 40, 34
 NARROW_SHARE = 0.09  # of all cases: a segment below it has no room for its number
 LEAST_SHARE = 0.035  # nor for its glyph
+NUMBER_DECADES = 3  # what a number beside its dot takes on the axis of |Δ|
 ROOM = 1.7  # of the longest bar: the number stands beside it
 
 
@@ -196,7 +196,10 @@ def _worst_deltas(fig: go.Figure, rows: Sequence[ModeRow], noise: float | None, 
         x=[log10(value) if value > 0 else low - 1 for _, value in known],
         mode="markers+text",
         text=[f"  {formats.delta(value)}  " for _, value in known],
-        textposition=["middle left" if value > REFERENCE_DELTA else "middle right" for _, value in known],
+        textposition=[
+            "middle left" if value > 0 and log10(value) > high - NUMBER_DECADES else "middle right"
+            for _, value in known
+        ],
         textfont={"size": TICK_SIZE_PX},
         cliponaxis=False,
         marker={

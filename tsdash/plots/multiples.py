@@ -20,7 +20,7 @@ MULTIPLE_PX, SHAPE_PX = 132, 190  # height of one small figure
 MOST_IN_A_ROW = 4
 GAP_PX = 36  # between two rows: the names of the lower one
 CURVE_POINTS = 120
-BEYOND = 0.99  # calls slower than this share are beyond the axis: the tail is Explore's
+BEYOND = 0.95  # calls slower than this share are beyond the axis: the tail is Explore's
 
 
 def mode_differences(histograms: Mapping[str, Histogram | None], noise: float | None, dark: bool) -> go.Figure:

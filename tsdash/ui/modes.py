@@ -35,7 +35,8 @@ def side_by_side(loaded: Loaded, order: str, dark: bool) -> None:
         "What does each need?",
         contrast.needs(
             [row.mode for row in needs if row.without_python and row.exported],
-            [row.mode for row in needs if not row.deprecated and row.exported],
+            [row.mode for row in needs if not row.deprecated],
+            [row.mode for row in needs if row.exported is False],
             len(needs),
         ),
     )
@@ -165,8 +166,11 @@ def _fast(loaded: Loaded, dark: bool) -> None:
     claimed = {mode: (s.ratio, s.low, s.high) for mode, s in loaded.speed_ups.items() if s.claimed}
     shippable = [mode for mode, found in loaded.verdicts.items() if found.verdict == "ship"]
     section("How fast?", contrast.fastest(claimed, shippable, len(loaded.speed_ups)))
-    timed = [taken for taken in record.latencies if taken.arms]
     base = record.spec.cases[0]
+    timed = sorted(
+        (taken for taken in record.latencies if taken.arms),
+        key=lambda taken: () if taken.case.id == base.id else (taken.case.varied, taken.case.dims[taken.case.varied]),
+    )
     names = ["base case" if taken.case.id == base.id else plan.describe(taken.case, base) for taken in timed]
     figure(latency_shapes(timed, names, dark), key="shapes")
     st.caption("A curve further left is faster. Colours and dashes are those of the modes above; eager is the ink.")

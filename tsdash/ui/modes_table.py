@@ -48,7 +48,7 @@ def modes_table(rows: Sequence[ModeNeeds]) -> str:
         f'<th title="{escape(FIGURES[hint])}">{name}</th>' if hint else f"<th>{name}</th>" for name, hint in COLUMNS
     )
     body = "".join(_row(row) for row in rows)
-    table = f'<table class="ts-verdicts"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    table = f'<table class="ts-verdicts ts-needs"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="ts-scroll" tabindex="0" role="region" aria-label="What each mode needs">{table}</div>'
 
 

@@ -65,6 +65,7 @@ STYLE = f"""<style>
 .ts-verdicts td {{ border-top: 1px solid {_look("border")}; padding: 6px 12px 6px 0; vertical-align: baseline }}
 .ts-verdicts .ts-num {{ white-space: nowrap; font-variant-numeric: tabular-nums }}
 .ts-verdicts .ts-why {{ overflow-wrap: anywhere; min-width: 12rem }}
+.ts-needs td:not(.ts-why) {{ white-space: nowrap }}
 .ts-mode {{ white-space: nowrap; font-weight: 600 }}
 .ts-swatch {{ display: inline-block; width: 0.65em; height: 0.65em; border-radius: 2px; margin-right: 0.5em }}
 .ts-verdict {{ white-space: nowrap; font-weight: 600 }}
