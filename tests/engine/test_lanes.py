@@ -81,7 +81,7 @@ def test_a_measurement_runs_alone():
 
         async def measure():
             async with measuring.alone():
-                story.append("measuring")
+                story.append(f"measuring, {measuring.running} running, {measuring.waiting} waiting")
 
         first = asyncio.ensure_future(case("first"))
         await asyncio.sleep(0)
@@ -89,8 +89,15 @@ def test_a_measurement_runs_alone():
         await asyncio.sleep(0)
         late = asyncio.ensure_future(case("late"))
         await asyncio.sleep(0)
+        assert (measuring.running, measuring.waiting) == (0, 1)
         release.set()
         await asyncio.gather(first, measured, late)
         return story
 
-    assert played(scenario()) == ["first begins", "first ends", "measuring", "late begins", "late ends"]
+    assert played(scenario()) == [
+        "first begins",
+        "first ends",
+        "measuring, 1 running, 0 waiting",
+        "late begins",
+        "late ends",
+    ]

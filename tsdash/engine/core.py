@@ -82,7 +82,7 @@ class Engine:
         working = min(len(life.tasks), MOST_RUNS)
         return (
             Lane(name="correctness", places=self._places, running=working, waiting=len(life.tasks) - working),
-            Lane(name="latency", places=1, running=0, waiting=0),
+            Lane(name="latency", places=1, running=life.measuring.running, waiting=life.measuring.waiting),
         )
 
     def close(self) -> None:
@@ -166,7 +166,7 @@ class _Life:
     async def _serve(self, started: concurrent.futures.Future[None]) -> None:
         self._stop = asyncio.Event()
         self._correctness = FairLane(self._places)
-        self._measuring = MeasuringLane(self._correctness)
+        self.measuring = MeasuringLane(self._correctness)
         self._runs = asyncio.Semaphore(MOST_RUNS)
         self._studies = asyncio.Semaphore(MOST_RUNS)
         started.set_result(None)
@@ -180,7 +180,7 @@ class _Life:
         await self._nursery.close()
 
     async def _study(self, spec: StudySpec, session: str) -> Study:
-        lanes = Lanes(correctness=self._correctness, measuring=self._measuring, session=session)
+        lanes = Lanes(correctness=self._correctness, measuring=self.measuring, session=session)
         async with self._studies:
             task = asyncio.ensure_future(study(spec, nursery=self._nursery, lanes=lanes))
             self._studying.add(task)
@@ -211,7 +211,7 @@ class _Life:
         try:
             async with self._runs:
                 self._store.begin(run)
-                lanes = Lanes(correctness=self._correctness, measuring=self._measuring, session=session)
+                lanes = Lanes(correctness=self._correctness, measuring=self.measuring, session=session)
                 await conduct(spec, nursery=self._nursery, sink=sink, lanes=lanes, past=self._past(run))
             state = "done"
         except ModelError as error:

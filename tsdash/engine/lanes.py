@@ -83,18 +83,31 @@ class MeasuringLane:
     def __init__(self, correctness: FairLane) -> None:
         self._correctness = correctness
         self._lock = asyncio.Lock()
+        self.running = 0
+        self._asked = 0
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
         """Hold the machine while the body runs; no correctness case of this server runs meanwhile."""
-        async with self._lock, self._correctness.all_places():
-            with open(
-                Path(tempfile.gettempdir()) / f"tsdash-measuring-{os.getuid() if hasattr(os, 'getuid') else 0}.lock",
-                "w",
-            ) as file:
-                while not _locked(file):
-                    await asyncio.sleep(_LOCK_POLL_S)
-                yield
+        user = os.getuid() if hasattr(os, "getuid") else 0
+        self._asked += 1
+        try:
+            async with self._lock, self._correctness.all_places():
+                with open(Path(tempfile.gettempdir()) / f"tsdash-measuring-{user}.lock", "w") as file:
+                    while not _locked(file):
+                        await asyncio.sleep(_LOCK_POLL_S)
+                    self.running = 1
+                    try:
+                        yield
+                    finally:
+                        self.running = 0
+        finally:
+            self._asked -= 1
+
+    @property
+    def waiting(self) -> int:
+        """How many measurements wait for this one's end, or for the cases that run."""
+        return self._asked - self.running
 
 
 def _locked(file: IO[str]) -> bool:
