@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tsdash.cli.summary import summary
+from tsdash.summary import markdown, shows_colours, summary
 
 REPORT: dict[str, Any] = {
     "model": {"name": "early_exit", "parameters": 1000},
@@ -34,6 +34,20 @@ def test_a_summary_counts_the_outcomes_with_the_signs_of_the_page() -> None:
 def test_a_terminal_gets_colour_unless_its_owner_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert "\033[31m≠ 1 mismatch\033[0m" in summary(REPORT)
+    assert "\033[31m≠ 1 mismatch\033[0m" in summary(REPORT, coloured=shows_colours())
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\033" not in summary(REPORT)
+    assert "\033" not in summary(REPORT, coloured=shows_colours())
+
+
+def test_a_pull_request_gets_a_table_and_the_causes() -> None:
+    """Markdown with the signs escaped that a model's names may have, the guilty line as code, the fix as a diff."""
+    cause = {"cause": "baked_shape", "file": "my_net.py", "line": 3, "code": "n = len(x)", "message": "`len(x)` is 2."}
+    mode = REPORT["modes"]["trace"] | {"causes": [cause | {"fix": "-a\n+b"}]}
+    outputs = [{"max_abs": 0.5}, {"max_abs": None}]
+    mode["cases"] = [{"outcome": "mismatch", "outputs": outputs}]
+    model = REPORT["model"] | {"sha256": "0" * 64}
+    text = markdown(REPORT | {"modes": {"trace": mode}, "model": model, "environment": {"torch": "2.14.1"}})
+    assert "| `trace` | ✗ do not ship | 1 of 3 cases. | 0.50 | — |" in text
+    assert "**trace**: baked\\_shape my\\_net.py line 3: `len(x)` is 2." in text
+    assert "```python\nn = len(x)\n```" in text
+    assert "```diff\n-a\n+b\n```" in text

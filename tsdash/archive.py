@@ -28,7 +28,8 @@ def export_run(store: Store, run: int, path: Path) -> None:
         for table in TABLES:
             connection.execute(f"INSERT INTO taken.{table} SELECT * FROM main.{table} WHERE run = ?", (run,))
         for (digest,) in connection.execute(
-            "SELECT DISTINCT artefact FROM taken.exports WHERE artefact IS NOT NULL"
+            "SELECT artefact FROM taken.exports WHERE artefact IS NOT NULL"
+            " UNION SELECT json_extract(spec, '$.model.given') FROM taken.runs WHERE json_extract(spec, '$.model.given') NOT NULL"
         ).fetchall():
             connection.execute(
                 "INSERT INTO taken.artefacts VALUES (?, ?)", (digest, (store.artefacts / digest).read_bytes())

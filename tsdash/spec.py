@@ -48,9 +48,10 @@ class ModelSource:
     """A model as the text of a model file (see CONTRACT: `make_model`, `make_inputs`), whatever it was named by."""
 
     name: str  # as the user wrote it: "early_exit", "torchvision:resnet18", "decoder.py", "package.module:factory"
-    kind: str  # "gallery", "torchvision", "file" or "entry_point"
+    kind: str  # "gallery", "torchvision", "file", "entry_point" or "given": from a Python program
     filename: str  # what messages call the file, e.g. "early_exit.py"
     text: str
+    given: str | None = None  # SHA-256 of the kept file with the module and inputs of a Python program
 
     @property
     def sha256(self) -> str:

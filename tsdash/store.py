@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import sys
+import tempfile
 import threading
 import time
 import zlib
@@ -288,6 +289,13 @@ class Store:
         )
         return int((pages - free) * page) + sum(path.stat().st_size for path in self.artefacts.glob("*"))
 
+    def keep_bytes(self, content: bytes) -> str:
+        """The bytes as a file under their SHA-256, which is returned."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            path = Path(folder) / "content"
+            path.write_bytes(content)
+            return self._keep(path)
+
     def _keep(self, artefact: Path) -> str:
         """A copy of the file under the SHA-256 of its bytes, which is returned."""
         with open(artefact, "rb") as file:
@@ -305,8 +313,9 @@ class Store:
         return digest
 
     def _sweep_artefacts(self) -> None:
-        """Remove the artefacts that no run has."""
-        used = {row[0] for row in self.connection().execute("SELECT artefact FROM exports")}
+        """Remove the files that no run has: artefacts, and models given in Python."""
+        named = "SELECT artefact FROM exports UNION SELECT json_extract(spec, '$.model.given') FROM runs"
+        used = {row[0] for row in self.connection().execute(named)}
         for kept in self.artefacts.glob("*"):
             if kept.name not in used and not kept.suffix:
                 kept.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ CHAIN = 4  # exceptions of a "caused by" chain that are shown
 # Lone surrogates and NUL break JSON and SQLite, escape sequences a terminal, direction marks the reader.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _INSTALLED = ("site-packages", "dist-packages")
+_TSDASH = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _POSITION = re.compile(r'File "([^"\n]+)", line (\d+)')
 
 
@@ -43,6 +44,8 @@ class SourceMap:
         if path in self.files:
             return self.files[path]
         if self.root is None or path in self.aliases or not path.startswith(self.root + os.sep):
+            return None
+        if path.startswith(_TSDASH):  # in a checkout, tsdash itself lies beside what it judges
             return None
         if any(part in _INSTALLED for part in path[len(self.root) :].split(os.sep)):
             return None

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from tsdash import __version__
 from tsdash.cli import check, listings, runs
-from tsdash.cli.summary import NOT_JUDGED
+from tsdash.cli.statuses import NOT_JUDGED
 from tsdash.errors import UserError
 
 

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from tsdash import inputs, models, plan
 from tsdash.cli.options import Commands, names, numbers, switches
-from tsdash.cli.progress import carry_out
-from tsdash.cli.summary import status, summary
+from tsdash.cli.statuses import status
+from tsdash.engine.core import Engine
 from tsdash.errors import OptionError, unknown
 from tsdash.exporters import EXPORTERS
+from tsdash.progress import carry_out
 from tsdash.report import check_report
 from tsdash.spec import EFFORTS, Limits, RunSpec, Sweep, to_json
+from tsdash.store import Store
+from tsdash.summary import shows_colours, summary
 
 DEFAULT_MODES = ("trace", "script")
 
@@ -139,7 +142,8 @@ def _check(options: argparse.Namespace) -> int:
         latency_s=options.latency_budget,
         seed=options.seed,
     )
-    record = carry_out(spec, {**to_json(sweep), "effort": options.effort, "seed": options.seed})
+    with Engine(Store()) as engine:
+        record = carry_out(engine, spec, {**to_json(sweep), "effort": options.effort, "seed": options.seed})
     if record.failure is not None:
         raise OptionError(record.failure.message)
     if record.state != "done":
@@ -151,5 +155,5 @@ def _check(options: argparse.Namespace) -> int:
     else:
         if options.json:
             Path(options.json).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
-        print(summary(report))
+        print(summary(report, coloured=shows_colours()))
     return status(report)

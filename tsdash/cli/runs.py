@@ -10,10 +10,11 @@ from pathlib import Path
 
 from tsdash import archive, rejudge, repro, tables
 from tsdash.cli.options import Commands
-from tsdash.cli.summary import DO_NOT_SHIP, GLYPHS, SHIP, status, summary
+from tsdash.cli.statuses import DO_NOT_SHIP, SHIP, status
 from tsdash.errors import unknown
 from tsdash.report import check_report
 from tsdash.store import Store
+from tsdash.summary import GLYPHS, shows_colours, summary
 
 
 def add_to(commands: Commands) -> None:
@@ -64,7 +65,7 @@ def _runs(_: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     tolerance = None if options.tolerance is None else rejudge.parse(options.tolerance)
     report = check_report(Store().load(options.id), tolerance)
-    print(json.dumps(report, indent=1, allow_nan=False) if options.json else summary(report))
+    print(json.dumps(report, indent=1, allow_nan=False) if options.json else summary(report, coloured=shows_colours()))
     return status(report)
 
 

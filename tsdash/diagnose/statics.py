@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 import random
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -53,7 +54,8 @@ class PythonState:
         for module in modules:
             self._kept += _of_scope(vars(module), vars(module).__setitem__)
             for value in list(vars(module).values()):
-                if isinstance(value, type) and value.__module__ == module.__name__:
+                own = isinstance(value, type) and value.__module__ == module.__name__
+                if own and not isinstance(value, enum.EnumMeta):  # members of an enumeration never change
                     self._kept += _of_scope(vars(value), partial(setattr, value))
 
     def restore(self, only: Collection[str] | None = None) -> None:

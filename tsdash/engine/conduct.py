@@ -61,14 +61,16 @@ class Past:
         return {result.case.id: result for result in self.results if result.mode == mode}
 
 
-async def conduct(spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes, past: Past) -> None:
-    """Carry out `spec` as far as `past` has not, every fact to `sink`.
+async def conduct(
+    spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes, past: Past, parcel: Path | None
+) -> None:
+    """Carry out `spec` as far as `past` has not, every fact to `sink`. `parcel`: what came from Python with the model.
 
     Raises ModelError when the model cannot be loaded; a mode or a case that fails is a fact like any other. Cancelling the
     task kills its workers.
     """
     folder, lock = folders.create(nursery.root)
-    references = References(nursery, spec, folder)
+    references = References(nursery, spec, folder, parcel)
     setting = Setting(spec=spec, nursery=nursery, references=references, folder=folder)
     try:
         await _Run(setting, sink, lanes, past).all()

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -119,11 +119,11 @@ class ForkingNursery:
             self._control.close()
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(self._process.wait, KILL_GRACE_S)
+                await _aside(self._process.wait, KILL_GRACE_S)
             self._process.kill()
         self._forget("the engine was closed")
         if self._sandbox is not None:
-            await asyncio.to_thread(folders.release, *self._sandbox)
+            await _aside(folders.release, *self._sandbox)
 
     def _tell(self, request: dict[str, Any], fds: list[int] | None = None) -> None:
         if self._control is None:
@@ -212,3 +212,11 @@ class _Drain:
             asyncio.get_running_loop().remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
+
+
+async def _aside(function: Callable[..., object], *args: object) -> None:
+    """Call it in another thread; in this one where the interpreter is about to end and starts none any more."""
+    try:
+        await asyncio.to_thread(function, *args)
+    except RuntimeError:
+        function(*args)

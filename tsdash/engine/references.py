@@ -6,6 +6,7 @@ Owns the author worker that runs eager. A case on which it dies is remembered as
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from tsdash.engine.answers import take, take_all
 from tsdash.engine.nursery import Nursery
 from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
+from tsdash.models import given
 from tsdash.models.entry_points import constants
 from tsdash.spec import Case, CaseResult, Description, ErrorFacts, InputFacts, Noise, Reach, RunSpec, Side, to_json
 
@@ -40,10 +42,11 @@ class Reference:
 class References:
     """Eager's side of every case of a run. `tensors` is the folder of all inputs and outputs."""
 
-    def __init__(self, nursery: Nursery, spec: RunSpec, folder: Path) -> None:
+    def __init__(self, nursery: Nursery, spec: RunSpec, folder: Path, parcel: Path | None = None) -> None:
         self._nursery = nursery
         self._spec = spec
         self._folder = folder
+        self._parcel = parcel
         self.tensors = folder / "tensors"
         self._worker: Worker | None = None
         self._loaded_bytes = 0  # resident in the worker once the model was loaded
@@ -57,6 +60,8 @@ class References:
     async def describe(self) -> Description:
         """Load the model. Raises ModelError when it cannot be loaded, also when loading it kills the process."""
         async with self._lock:
+            if self._parcel is not None:
+                await asyncio.to_thread(_unpack, self._parcel, self._folder / given.FOLDER)
             try:
                 return take(Description, await self._load(), "description")
             except WorkerLost as lost:
@@ -201,6 +206,15 @@ class References:
         return answer
 
 
+def _unpack(parcel: Path, folder: Path) -> None:
+    """A copy of what came with the model where the workers of this run may read it. Raises ModelError."""
+    folder.mkdir()
+    try:
+        shutil.copyfile(parcel, folder / given.FILE)
+    except FileNotFoundError:
+        raise ModelError("The model that was given in Python is no longer kept. Check it again from Python.") from None
+
+
 async def loaded_author(
     nursery: Nursery, spec: RunSpec, folder: Path, *, reads: Sequence[Path] = (), writes: Sequence[Path] = ()
 ) -> tuple[Worker, dict[str, Any]]:
@@ -208,6 +222,8 @@ async def loaded_author(
     `reads` and `writes`. Raises ModelError."""
     limits = spec.limits
     searches = [constants(spec.model)["SEARCH_PATH"]] if spec.model.kind == "entry_point" else []
+    searches += given.search_paths(spec.model)
+    reads = (*reads, folder.parent / given.FOLDER) if spec.model.given else reads
     worker = await nursery.fork(
         "author", folder, limits.memory_mib, limits.output_kib, reads=reads, writes=writes, searches=searches
     )

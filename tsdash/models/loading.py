@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from tsdash import errors
-from tsdash.models import entry_points, files, torchvision
+from tsdash.models import entry_points, files, given, torchvision
 from tsdash.seeds import seed_all
 from tsdash.spec import ModelSource
 from tsdash.tracebacks import SourceMap, message_of, type_name, user_error
@@ -42,6 +42,10 @@ def source_map(source: ModelSource, folder: Path) -> SourceMap:
     if source.kind == "entry_point":
         constants = entry_points.constants(source)
         return SourceMap(aliases={saved: source.name}, root=constants["OWN_PATH"], base=constants["SEARCH_PATH"])
+    if source.kind == given.KIND:
+        names = {"files" if given.has_own_lines(source) else "aliases": {saved: source.filename}}
+        own = given.own_path(source)
+        return SourceMap(**names, root=own, base=own)
     package = torchvision.package()
     if source.kind == "torchvision" and package is not None:
         return SourceMap(aliases={saved: source.name}, root=str(package), base=str(package.parents[1]))
@@ -135,6 +139,7 @@ def load(source: ModelSource, folder: Path) -> Loaded:
     sources = source_map(source, folder)
     loaded = Loaded(source=source, path=path, module=module, sources=sources, dims={}, description="")
     sys.modules[name] = module
+    sys.path[:0] = [path for path in given.search_paths(source) if path not in sys.path]
     with _blame(loaded, "importing it"):
         # Compiled here: the loader would write a __pycache__, and take a stale one for a file saved again in the same second.
         exec(compile(source.text, str(path), "exec", dont_inherit=True), module.__dict__)

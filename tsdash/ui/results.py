@@ -6,52 +6,18 @@ import shlex
 
 import streamlit as st
 
-from tsdash import findings
+from tsdash import overview
 from tsdash.records import Record
-from tsdash.spec import GIVEN, VERDICTS, Case
-from tsdash.ui.html import VerdictRow, verdict_table
+from tsdash.spec import GIVEN, Case
+from tsdash.ui.html import verdict_table
 from tsdash.ui.page import as_markdown, section
 from tsdash.ui.service import Loaded
-
-GOOD = findings.GOOD
 
 
 def verdicts(loaded: Loaded) -> None:
     """The recommendation as heading, one row a mode: by verdict, the recommended one first, then by speed."""
-    ratios = {mode: (s.ratio, s.low, s.high) for mode, s in loaded.speed_ups.items()}
-    claimed = {mode: ratio for mode, ratio in ratios.items() if loaded.speed_ups[mode].claimed}
-    finished = {mode: verdict for mode, verdict in loaded.verdicts.items() if _is_finished(loaded, mode)}
-    heading = findings.recommendation(finished, loaded.cells, recommended=loaded.recommended, speed_ups=claimed)
-    section("Does it still give the same answers?", heading)
-    rows = [_row(loaded, mode, ratios.get(mode)) for mode in loaded.verdicts]
-    rows.sort(key=lambda row: (_rank(row.verdict), row.mode != loaded.recommended, -(row.speed_up or (0.0,))[0]))
-    st.html(verdict_table(rows, cases=len(loaded.record.spec.cases)))
-
-
-def _rank(verdict: str | None) -> int:
-    """Mildest first, what is not known yet last."""
-    return len(VERDICTS) if verdict is None else VERDICTS.index(verdict)
-
-
-def _is_finished(loaded: Loaded, mode: str) -> bool:
-    return loaded.record.state == "done" or len(loaded.record.of(mode)) >= len(loaded.record.spec.cases)
-
-
-def _row(loaded: Loaded, mode: str, speed_up: findings.SpeedUp | None) -> VerdictRow:
-    of_mode = loaded.table[loaded.table["mode"] == mode]
-    verdict = loaded.verdicts[mode]
-    known = of_mode["plain_rule"].dropna()
-    worst = of_mode["max_abs"].dropna()
-    finished = _is_finished(loaded, mode)
-    return VerdictRow(
-        mode=mode,
-        verdict=verdict.verdict if finished else None,
-        counts=of_mode["outcome"].value_counts().to_dict(),
-        reason=findings.reasons(verdict) if finished else "Not all of its cases have run.",
-        worst=float(worst.max()) if len(worst) else None,
-        plain=(int(known.astype(bool).sum()), len(known)),
-        speed_up=speed_up,
-    )
+    section("Does it still give the same answers?", overview.headline(loaded))
+    st.html(verdict_table(overview.verdict_rows(loaded), cases=len(loaded.record.spec.cases)))
 
 
 def command(record: Record, mode: str, case: Case) -> str:

@@ -11,22 +11,21 @@ import statistics
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from tsdash import environment, findings, stats, tables, verdicts
+from tsdash import environment, tables, verdicts
 from tsdash.engine.core import Engine
 from tsdash.judge import Tolerance
 from tsdash.models import files
+from tsdash.overview import Overview, overview
 from tsdash.plots import Figure, outcome_grid
-from tsdash.recommendation import Recommendation
-from tsdash.records import Record
 from tsdash.rejudge import Rejudging
-from tsdash.spec import Latency, ModelSource, RunSpec, Verdict, to_json
+from tsdash.spec import ModelSource, RunSpec, to_json
 from tsdash.store import Store
 from tsdash.study import Study, StudySpec
 
@@ -39,6 +38,7 @@ LATENCY_S = 3.0  # for each contender
 EXPECTED_S = 30.0  # a guess from past runs is kept that long: reading them all takes longer than drawing a page
 
 Cell = tuple[str, str]  # mode, case
+Loaded = Overview  # a run as pages read it
 _ONE_AT_A_TIME = threading.Lock()
 _LOADING = threading.Lock()
 _loaded: dict[int, tuple[float, tuple[object, ...], Loaded]] = {}  # when, of which progress; the latest asked for last
@@ -115,29 +115,6 @@ def allows_code() -> bool:
         return False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """A run with what is derived from it: outcomes, verdicts, speed-ups."""
-
-    record: Record
-    table: pd.DataFrame
-    cells: list[findings.Cell]
-    verdicts: dict[str, Verdict]
-    recommendation: Recommendation
-    speed_ups: dict[str, stats.Speedup]
-    tolerance: float | None = None  # under which it is judged; None: tsdash's own rule
-
-    @property
-    def recommended(self) -> str | None:
-        """The mode to ship, where there is one."""
-        return self.recommendation.mode
-
-    @property
-    def latency(self) -> Latency | None:
-        """The timed calls on the base case, where there are any."""
-        return next((latency for latency in self.record.latencies if latency.arms), None)
-
-
 def load(run: int) -> Loaded:
     """The run as it is now, shared by all sessions; while it runs, as it was at most REFRESH_S ago.
 
@@ -148,9 +125,9 @@ def load(run: int) -> Loaded:
     with _LOADING:
         at, earlier, loaded = _loaded.pop(run, (0.0, (), None))
         if loaded is None or earlier[:1] != version[:1]:
-            at, loaded = time.monotonic(), _derived(store().load(run))
+            at, loaded = time.monotonic(), overview(store().load(run))
         elif earlier != version and not (state == "running" and time.monotonic() < at + _refresh_s(loaded)):
-            at, loaded = time.monotonic(), _derived(store().load(run, loaded.record))
+            at, loaded = time.monotonic(), overview(store().load(run, loaded.record))
         else:
             version = earlier
         _loaded[run] = (at, version, loaded)
@@ -191,19 +168,6 @@ def version(loaded: Loaded) -> str:
 
 def _refresh_s(loaded: Loaded) -> float:
     return REFRESH_S if len(loaded.cells) <= MANY_CELLS else SLOW_REFRESH_S
-
-
-def _derived(record: Record) -> Loaded:
-    found = verdicts.verdicts(record)
-    speed_ups = verdicts.speed_ups(record)
-    return Loaded(
-        record=record,
-        table=tables.outcomes(record),
-        cells=tables.cells(record),
-        verdicts=found,
-        recommendation=verdicts.recommendation(record, found, speed_ups),
-        speed_ups=speed_ups,
-    )
 
 
 def grid(loaded: Loaded, dark: bool, *, current: Cell | None = None) -> Figure:

@@ -10,27 +10,31 @@ from tsdash import environment, formats
 from tsdash.engine.core import Engine
 from tsdash.records import Record
 from tsdash.spec import RunSpec
-from tsdash.store import Store
 
 POLL_S = 0.1
 
 
-def carry_out(spec: RunSpec, sweep: dict[str, Any]) -> Record:
-    """The run from start to end, its progress on standard error."""
-    store = Store()
-    bar = _Progress(len(spec.cases) * len(spec.modes))
-    with Engine(store) as engine:
-        run = store.create(spec, sweep, environment.describe(), engine.owner)
-        future = engine.submit(run, spec)
-        try:
-            while not future.done():
-                _, done, doing = store.progress(run)
+def carry_out(
+    engine: Engine, spec: RunSpec, sweep: dict[str, Any], *, parcel: bytes | None = None, shown: bool = True
+) -> Record:
+    """Submit a run and wait for its end; Ctrl-C cancels it. `parcel`: what came from Python with the model."""
+    store = engine.store
+    bar = _Progress(len(spec.cases) * len(spec.modes)) if shown else None
+    run = store.create(spec, sweep, environment.describe(), engine.owner)
+    if parcel is not None:
+        store.keep_bytes(parcel)
+    future = engine.submit(run, spec)
+    try:
+        while not future.done():
+            _, done, doing = store.progress(run)
+            if bar:
                 bar.show(done, doing)
-                time.sleep(POLL_S)
-        except KeyboardInterrupt:
-            engine.cancel(run)
-        future.result()
-    bar.end()
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        engine.cancel(run)
+    future.result()
+    if bar:
+        bar.end()
     return store.load(run)
 
 
