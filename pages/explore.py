@@ -14,6 +14,7 @@ from tsdash.ui.mend import mended
 from tsdash.ui.outcomes import grid, tolerance
 from tsdash.ui.page import as_markdown, is_dark, section
 from tsdash.ui.reached import reached
+from tsdash.ui.uploads import right
 from tsdash.ui.where import where
 from tsdash.ui.why import why
 
@@ -48,6 +49,7 @@ def finished(loaded: service.Loaded, dark: bool) -> None:
     mended(loaded)
     results.verdicts(loaded)
     reached(loaded.record)
+    right(loaded)
     chosen = selection.selected(loaded)
     grid(loaded, chosen, dark)
     scope.scope(loaded, chosen)
@@ -79,7 +81,8 @@ def page() -> None:
         live.empty(choice.spec() if choice else None, dark, controls.choose)
         return
     record = loaded.record
-    st.set_page_config(page_title=f"{findings.title(record.state, record.spec.model.name, loaded.verdicts)} · tsdash")
+    model = record.spec.model.filename.removesuffix(".py")
+    st.set_page_config(page_title=f"{findings.title(record.state, model, loaded.recommended)} · tsdash")
     if not named:
         live.example(record, controls.choose)
     if is_running:

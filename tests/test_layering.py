@@ -31,10 +31,10 @@ tokens             |                                                            
 environment        | errors                                                             |
 tracebacks         | spec                                                               |
 seeds              |                                                                    | torch numpy
-models             | spec errors tracebacks                                             | (torch torchvision)
+models             | spec errors tracebacks                                             | (torch torchvision numpy)
 models.loading     | spec errors tracebacks seeds models                                | torch numpy
 transforms         | spec errors                                                        | (torch)
-inputs             | spec errors transforms                                             | (torch)
+inputs             | spec errors models transforms                                      | (torch)
 ties               | study tracebacks                                                   |
 mutation           |                                                                    | torch
 complaints         | spec tracebacks                                                    | (torch)
@@ -74,7 +74,7 @@ diagnose           | spec errors tracebacks seeds models.loading inputs exporter
                    | tree compare calling diagnose.catalogue                            |
 reach              | spec models.loading                                                | torch (coverage)
 localize           | spec seeds inputs calling                                          | torch
-author             | spec errors tracebacks seeds models.loading inputs exporters study | torch
+author             | spec errors tracebacks seeds models models.loading inputs exporters study | torch
                    | tensorfile state tree timing calling effects questions             |
                    | (reach localize noise diagnose)                                    |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch

@@ -14,6 +14,7 @@ import torch
 from tsdash import effects, exporters, inputs, questions, tensorfile, tree
 from tsdash.calling import Called, observe, run, same_bits
 from tsdash.errors import ModelError
+from tsdash.models import uploads
 from tsdash.models.loading import Loaded, load
 from tsdash.seeds import seed_all
 from tsdash.spec import (
@@ -131,7 +132,8 @@ class Author:
             side = replace(side, seconds=called.seconds)
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the model's doing too
             side = Side(ended="raised", error=self._facts(error))
-        return {"side": side, "bytes": size}
+        labels = uploads.read(Path(case.inputs)).labels if case.inputs else ()
+        return {"side": side, "bytes": size, "labels": labels}
 
     def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
         """What the values of a case's inputs come to."""

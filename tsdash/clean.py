@@ -12,7 +12,7 @@ import torch
 
 from tsdash import compare, effects, elements, exporters, inputs, tensorfile, tree
 from tsdash.calling import observe, run
-from tsdash.spec import GIVEN, Case, Footprint, OutputFacts, Side, from_json, to_json
+from tsdash.spec import GIVEN, MOST_CLASSES, Case, Classes, Footprint, OutputFacts, Side, from_json, to_json
 from tsdash.tracebacks import SourceMap, user_error
 
 
@@ -89,6 +89,8 @@ class Clean:
             if not facts.identical:
                 views[path] = elements.view(*pair)
         outputs = [facts for facts, _, _ in self._last]
+        if case.inputs:
+            answer |= _classes(self._last, expected, request["labels"])
         return {
             **answer,
             "structure": tree.differences(own.structure, eagers.structure),
@@ -123,6 +125,18 @@ class Clean:
         after = peak_bytes()
         held = None if before is None or after is None else after - before
         return Footprint(mode=request["mode"], load_s=loaded - began, first_call_s=called - loaded, peak_bytes=held)
+
+
+def _classes(
+    compared: list[tuple[OutputFacts, torch.Tensor, int]], expected: list[torch.Tensor], labels: list[int]
+) -> dict[str, Classes]:
+    """What both sides predict for each row of the first output that is a table of scores; labels where there is one a row."""
+    for facts, actual, leaf in compared:
+        if facts.argmax_rows:
+            rows = [scores.argmax(-1).reshape(-1)[:MOST_CLASSES].tolist() for scores in (expected[leaf], actual)]
+            known = tuple(labels) if len(labels) == len(rows[0]) else ()
+            return {"classes": Classes(path=facts.path, expected=tuple(rows[0]), actual=tuple(rows[1]), labels=known)}
+    return {}
 
 
 def peak_bytes() -> int | None:

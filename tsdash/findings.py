@@ -158,6 +158,7 @@ def place(cases: Sequence[Case]) -> str:
         "grad": "with gradients on" if case.grad else "with gradients off",
         "call": f"on call {_names([str(c.call) for c in cases])}",
         "seed": "with other seeds",
+        "inputs": "on your own inputs",
     }
     if case.varied == "dtype" and case.dtype.startswith("inputs:"):
         return f"on {_names([c.dtype.removeprefix('inputs:') for c in cases])} inputs"
@@ -298,14 +299,29 @@ def progress(*, done: int, planned: int, current: str = "", left_s: float | None
     return " · ".join(parts)
 
 
-def title(state: str, model: str, verdicts: Mapping[str, Verdict]) -> str:
+def agreement(predictions: Mapping[str, Sequence[int]], labels: Sequence[int]) -> str:
+    """How often eager, which comes first, and the exports predict the right class, or else the same one."""
+    (eager, expected), *exports = predictions.items()
+    rows = len(expected)
+    if labels:
+        parts = [f"{name} in {formats.count(right(classes, labels))}" for name, classes in exports[:MOST_PARTS]]
+        return f"{eager} is right in {formats.count(right(expected, labels))} of {formats.counted(rows, 'row')}, {formats.joined(parts)}."
+    parts = [f"{name} in {formats.count(right(classes, expected))}" for name, classes in exports[:MOST_PARTS]]
+    return f"The same class as {eager} predicts: {formats.joined(parts)} of {formats.counted(rows, 'row')}."
+
+
+def right(classes: Sequence[int], labels: Sequence[int]) -> int:
+    """In how many rows two lists of classes agree."""
+    return sum(one == other for one, other in zip(classes, labels, strict=True))
+
+
+def title(state: str, model: str, recommended: str | None) -> str:
     """What the tab of the browser says: it is seen while something else is looked at."""
     if state in ("queued", "running"):
         return f"… {model} is running"
     if state != "done":
         return f"{model}: {state}"
-    good = [mode for mode, verdict in verdicts.items() if verdict.verdict == "ship"]
-    return f"✓ {model}: ship {good[0]}" if good else f"✗ {model}: ship none"
+    return f"✓ {model}: ship {recommended}" if recommended else f"✗ {model}: ship none"
 
 
 def cancelled(*, done: int, planned: int) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tsdash import spec
-from tsdash.errors import unknown
+from tsdash.errors import ModelError, unknown
+from tsdash.models import uploads
 from tsdash.spec import GIVEN
 from tsdash.transforms import LAYOUTS, TRANSFORMS, kind_of, like
 
@@ -117,11 +119,13 @@ def to_device(structure: Any, device: str) -> Any:
 
 
 def build(loaded: Source, case: spec.Case) -> tuple[Args, Kwargs]:
-    """The inputs of `case`: as make_inputs gives them for its dims and seed, then values, dtype, device and layout.
+    """The inputs of `case`: as make_inputs gives them for its dims and seed, or as a file has them, then values, dtype, device and layout.
 
     The layout comes last because a copy to another device closes gaps. The same case gives the same bits.
     """
     made = loaded.inputs(case.dims, seed=case.seed)
+    if case.inputs:
+        made = from_file(made, Path(case.inputs))
     inputs = transformed(made, case.values, case.seed)
     if case.toward:
         inputs = between(inputs, transformed(made, case.toward, case.seed), case.share)
@@ -130,6 +134,18 @@ def build(loaded: Source, case: spec.Case) -> tuple[Args, Kwargs]:
     inputs = to_device(cast(inputs, parse_dtype(case.dtype)[1]), case.device)
     args, kwargs = nest(LAYOUTS[case.layout], inputs)
     return args, kwargs
+
+
+def from_file(structure: Any, path: Path) -> Any:
+    """`structure` with each tensor replaced by the one of the file that has its place, in its own dtype. Raises ModelError."""
+    given, places = uploads.read(path).tensors, [tensor for _, tensor in tensors(structure)]
+    if len(given) != len(places):
+        raise ModelError(
+            f"{path.name} holds {len(given)} tensors ({', '.join(given)}), and forward takes {len(places)}. "
+            "Save one for each, in the order of forward's arguments."
+        )
+    ordered = iter(given.values())
+    return nest(lambda tensor: next(ordered).to(tensor.dtype).requires_grad_(tensor.requires_grad), structure)
 
 
 def transformed(structure: Any, values: str, seed: int) -> Any:

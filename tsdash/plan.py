@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tsdash.errors import OptionError, unknown
@@ -181,6 +182,7 @@ def identity(case: Case) -> tuple[object, ...]:
         case.toward,
         case.share,
         tuple(sorted(case.elements.items())),
+        case.inputs,
     )
 
 
@@ -207,6 +209,7 @@ def describe(case: Case, base: Case | None = None) -> str:
     parts = [f"{name} {size}" for name, size in case.dims.items() if base is None or base.dims.get(name) != size]
     parts += [f"{case.values} values"] if case.values != GIVEN and not case.toward else []
     parts += [f"values {case.share:.4g} of the way from {case.values} to {case.toward}"] if case.toward else []
+    parts += [f"inputs of {Path(case.inputs).name}"] if case.inputs else []
     parts += ["plain elements"] if case.elements else []
     parts += (
         [f"{case.dtype.replace('inputs:', '')} {'inputs' if case.dtype.startswith('inputs:') else 'module and inputs'}"]
@@ -220,6 +223,13 @@ def describe(case: Case, base: Case | None = None) -> str:
     parts += [f"call {case.call}"] if case.call != 1 else []
     parts += [f"seed {case.seed}"] if base is None or case.seed != base.seed else []
     return ", ".join(parts) or "the base case"
+
+
+def with_files(planned: tuple[Case, ...], files: Iterable[str]) -> tuple[Case, ...]:
+    """The planned cases, and one on the inputs of each file."""
+    base, n = planned[0], len(planned)
+    extra = (replace(base, id=f"c{n + i}", inputs=file, varied="inputs") for i, file in enumerate(files, 1))
+    return (*planned, *extra)
 
 
 def swept(cases: Iterable[Case]) -> list[str]:

@@ -40,6 +40,7 @@ SEARCH = "search"  # what a case varies that was made to narrow a failure down
 EAGER = "eager"  # the arms of a latency measurement that are not a mode
 CONTROL = "eager again"  # a separate copy of eager: what differs between the two is not the export
 BINS_A_DECADE = 5  # of a histogram of |Δ|
+MOST_CLASSES = 5000  # rows of an output whose predicted class is kept
 PLAIN_TOLERANCE = 1e-5  # the rule every learner meets first: max |Δ| < 1e-5 and the same predicted class
 
 
@@ -95,6 +96,7 @@ class Case:
     share: float = 0.0  # … by this much: 0 not at all, 1 all the way
     elements: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)  # see `inputs.with_elements`
     origin: str = ""  # of a case that a search made: the id of the case it set out from
+    inputs: str = ""  # the file whose tensors take the place of make_inputs', see `models.uploads`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +192,16 @@ class Side:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Classes:
+    """The predicted class of each row of an output, on inputs of the user's own, and the right ones where they are known."""
+
+    path: str
+    expected: tuple[int, ...]
+    actual: tuple[int, ...]
+    labels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class CaseResult:
     """The raw facts of one case in one mode. The outcome is derived from them by `judge`, never stored in place of them."""
 
@@ -203,6 +215,7 @@ class CaseResult:
     contract: tuple[ContractChange, ...] = ()
     noise: tuple[Noise, ...] = ()  # measured for a few cases only
     inputs: tuple[InputFacts, ...] = ()  # of a case that a search made
+    classes: Classes | None = None  # of a case whose inputs came as a file, where its first output is a table of scores
 
 
 @dataclass(frozen=True, kw_only=True)

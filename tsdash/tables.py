@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,7 @@ def label(case: Case, base: Case) -> str:
         "layout": case.layout,
         "call": str(case.call),
         "seed": str(case.seed),
+        "inputs": PurePath(case.inputs).name,
     }
     words |= {"training": "train" if case.training else "eval", "grad": "grad"}
     return words.get(case.varied) or plan.describe(case, base)

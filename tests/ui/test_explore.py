@@ -351,3 +351,15 @@ def test_a_change_that_is_no_python_is_refused(finished: Callable[..., int], sto
     mend.run_changed(record, "def make_model(:\n")
     assert "line 1" in st.session_state["mend problem"]
     assert len(store.runs()) == 1
+
+
+def test_a_model_file_can_be_uploaded(submitted: list[RunSpec]) -> None:
+    """The file becomes the model that Run runs; what is none is answered beside the field."""
+    page = explore()
+    page.file_uploader(key="model file").set_value(("mine.py", b"x = 1\n", "text/x-python")).run()
+    assert any("does not define make_model" in error.value.replace("\\", "") for error in page.error)
+    text = b"from torch import nn\nimport torch\n\n\ndef make_model():\n    return nn.Linear(2, 2)\n\n\ndef make_inputs(rows=3):\n    return (torch.ones(rows, 2),)\n"
+    page.file_uploader(key="model file").set_value(("mine.py", text, "text/x-python")).run()
+    page.button(key="start").click().run()
+    assert submitted[0].model.filename == "mine.py"
+    assert submitted[0].cases[0].dims == {"rows": 3}

@@ -10,6 +10,7 @@ import pytest
 from tsdash.ui.html import (
     Mark,
     VerdictRow,
+    agreement_table,
     code_view,
     diff_view,
     highlighted,
@@ -148,3 +149,10 @@ def test_the_legend_names_every_outcome_once() -> None:
     shown = words(outcome_legend())
     for text in ("=identical", "≠mismatch", "†crash", "·not run"):
         assert shown.count(text) == 1
+
+
+def test_agreement_counts_rows_and_accuracy() -> None:
+    """Accuracy of each side, and in how many rows any two agree."""
+    shown = words(agreement_table({"eager": (0, 1, 1, 2), "trace": (0, 1, 0, 0)}, (0, 1, 1, 1)))
+    assert "eager3 of 4 75.0 %4 of 4 100 %2 of 4 50.0 %" in shown
+    assert "trace2 of 4 50.0 %2 of 4 50.0 %4 of 4 100 %" in shown

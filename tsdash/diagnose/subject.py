@@ -65,7 +65,7 @@ def axis_of(case: spec.Case, base: spec.Case) -> str:
     """The respect in which a case differs from the base; of several the one that is ranked first."""
     differing = {
         "training": case.training not in (None, base.training),
-        "values": case.values != base.values,
+        "values": case.values != base.values or case.inputs != base.inputs,
         "dims": case.dims != base.dims,
         "layout": case.layout != base.layout,
         "grad": case.grad != base.grad,

@@ -18,6 +18,7 @@ from tsdash.spec import (
     GIVEN,
     Case,
     CaseResult,
+    Classes,
     ContractChange,
     ErrorFacts,
     OutputFacts,
@@ -88,7 +89,13 @@ class Cases:
         if self._unloadable is not None:
             return replace(result, exported=Side(ended="raised", error=self._unloadable)), {}
         expected = None if reference.expected is None else str(reference.expected)
-        request = {"do": "compare", "case": to_json(result.case), "inputs": str(reference.inputs), "expected": expected}
+        request = {
+            "do": "compare",
+            "case": to_json(result.case),
+            "inputs": str(reference.inputs),
+            "expected": expected,
+            "labels": reference.labels,
+        }
         answer = raise_fault(await worker.call(request, self._spec.limits.case_s))["ok"]
         result = replace(
             result,
@@ -96,6 +103,7 @@ class Cases:
             structure=take_all(StructureDifference, answer, "structure"),
             contract=take_all(ContractChange, answer, "contract"),
             outputs=take_all(OutputFacts, answer, "outputs"),
+            classes=take(Classes, answer, "classes") if "classes" in answer else None,
         )
         if any(not facts.identical for facts in result.outputs):
             result = await self._refereed(result, worker, str(expected))

@@ -37,6 +37,7 @@ class Reference:
     inputs: Path | None = None
     expected: Path | None = None
     size_bytes: int = 0
+    labels: tuple[int, ...] = ()  # the right class of each row, of inputs that came as a file
 
 
 class References:
@@ -154,6 +155,7 @@ class References:
         try:
             answer = (await self._call(request, self._spec.limits.case_s))["ok"]
             side, size = take(Side, answer, "side"), take(int, answer, "bytes")
+            labels = tuple(take_all(int, answer, "labels"))
         except WorkerLost as lost:
             output = self._worker.output if self._worker is not None else ""
             if self._worker is not None:
@@ -172,7 +174,11 @@ class References:
             )
         await self._recycle()
         return Reference(
-            side=side, inputs=inputs, expected=expected if side.ended == "returned" else None, size_bytes=size
+            side=side,
+            inputs=inputs,
+            expected=expected if side.ended == "returned" else None,
+            size_bytes=size,
+            labels=labels,
         )
 
     async def _recycle(self) -> None:
@@ -221,6 +227,7 @@ async def loaded_author(
     """A fresh author worker in `folder` that has loaded the model, and its answer; beside its own it has the folders that it
     `reads` and `writes`. Raises ModelError."""
     limits = spec.limits
+    reads = (*reads, *dict.fromkeys(Path(case.inputs).parent for case in spec.cases if case.inputs))
     searches = [constants(spec.model)["SEARCH_PATH"]] if spec.model.kind == "entry_point" else []
     searches += given.search_paths(spec.model)
     reads = (*reads, folder.parent / given.FOLDER) if spec.model.given else reads

@@ -7,6 +7,7 @@ alternative, which `alt_text` reads back.
 from tsdash.plots.divergence import divergence
 from tsdash.plots.elements import along_axis, reference_density, where_map
 from tsdash.plots.frame import Figure, alt_text, plotly_template
+from tsdash.plots.frontier import Sizes, frontier
 from tsdash.plots.history import run_changes, speed_changes
 from tsdash.plots.latency import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
 from tsdash.plots.magnitudes import delta_histogram
@@ -19,10 +20,12 @@ __all__ = [
     "Figure",
     "ModeRow",
     "Point",
+    "Sizes",
     "along_axis",
     "alt_text",
     "delta_histogram",
     "divergence",
+    "frontier",
     "latency_by_size",
     "latency_ecdf",
     "latency_histogram",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -17,6 +17,7 @@ from tsdash.transforms import LAYOUTS, TRANSFORMS
 from tsdash.ui import service
 from tsdash.ui.page import as_markdown
 from tsdash.ui.scope import shortcuts
+from tsdash.ui.uploads import own_inputs
 
 FIRST_MODEL = "early_exit"
 FIRST_MODES = ("trace", "script")
@@ -45,7 +46,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             name = st.selectbox(
-                "Model", model_names(), key="model", accept_new_options=True, width=300,
+                "Model", _names_with(str(st.session_state["model"] or "")), key="model", accept_new_options=True, width=300,
                 help="A model of the gallery, one of torchvision's, the path of a model file of your own (decoder.py) or an entry point (package.module:factory). Type to search or to enter a path.",
             )  # fmt: skip
             effort = st.segmented_control(
@@ -57,6 +58,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
                 help="What is tried: everything that the effort plans, or one kind of change alone. shapes: sizes and layouts. numbers: values and seeds. precision: dtypes. state: train and eval, gradients, later calls.",
             )  # fmt: skip
             popover = st.popover("Sweep", icon=":material/tune:", help="What is varied from the base case")
+            files = own_inputs()
             latency = st.toggle(
                 "Latency", key="latency", help="Time every mode beside eager on the base case, interleaved."
             )
@@ -74,6 +76,8 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
             bool(latency),
             popover,
         )
+        if choice:
+            choice = replace(choice, cases=plan.with_files(choice.cases, files))
         n = 0 if choice is None else len(choice.cases) * len(choice.modes)
         label = "Running" if running else f":primary[**Run {formats.counted(n, 'case')}**]" if n else "Run"
         pressed = button.button(
@@ -112,6 +116,12 @@ def choose(model: str, modes: Sequence[str]) -> None:
 def model_names() -> list[str]:
     """What the box for a model offers: all but the mended twins."""
     return [listing.name for listing in models.names() if not listing.name.endswith("_mended")]
+
+
+def _names_with(chosen: str) -> list[str]:
+    """All names, and the one that is chosen, which may be the path of a file."""
+    names = model_names()
+    return names if chosen in names or not chosen else [chosen, *names]
 
 
 def _checked(

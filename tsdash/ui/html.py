@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from html import escape
 
 from tsdash import formats
+from tsdash.findings import right
 from tsdash.spec import Baked
 from tsdash.tokens import OUTCOMES, VERDICTS, mode_look
 from tsdash.ui.style import pair
@@ -230,6 +231,26 @@ def outcome_bar(counts: Mapping[str, int]) -> str:
     segments = "".join(f'<i style="flex:{n};background:{pair(OUTCOMES[name].fill)}"></i>' for name, n in present)
     alt = ", ".join(f"{n} {OUTCOMES[name].label}" for name, n in present) or "no cases"
     return f'<span class="ts-bar" role="img" aria-label="{alt}">{segments}</span>'
+
+
+def agreement_table(predictions: Mapping[str, Sequence[int]], labels: Sequence[int]) -> str:
+    """Accuracy of each side, where the right classes are known, and in how many rows any two predict the same class."""
+    names = list(predictions)
+    truth = "<th>accuracy</th>" if labels else ""
+    head = f"<tr><th></th>{truth}{''.join(f'<th>same as {escape(name)}</th>' for name in names)}</tr>"
+    body = ""
+    for name in names:
+        classes = predictions[name]
+        cells = ([right(classes, labels)] if labels else []) + [right(classes, predictions[other]) for other in names]
+        swatch = f'<span class="ts-swatch" style="background:{pair(mode_look(name).colour)}"></span>'
+        numbers = "".join(f'<td class="ts-num">{_of(count, len(classes))}</td>' for count in cells)
+        body += f'<tr><td class="ts-mode">{swatch}{escape(name)}</td>{numbers}</tr>'
+    table = f'<table class="ts-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>'
+    return f'<div class="ts-scroll" tabindex="0" role="region" aria-label="Accuracy and agreement">{table}</div>'
+
+
+def _of(part: int, whole: int) -> str:
+    return f'{formats.count(part)} of {formats.count(whole)} <span class="ts-sub">{formats.share(part, whole)}</span>'
 
 
 def facts_view(rows: Iterable[tuple[str, str, str]]) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from tsdash import findings, formats, plan, tables
+from tsdash.errors import ModelError, UserError
+from tsdash.models import files
 from tsdash.plots import outcome_grid
 from tsdash.records import ENDED, Record
 from tsdash.spec import RunSpec
@@ -77,8 +79,35 @@ def starters(start: Callable[[str, tuple[str, ...]], None]) -> None:
 
 def own_model() -> None:
     """How to come with a model of one's own."""
-    st.markdown("Save a file like this where tsdash runs, and type its path into **Model**.")
+    if service.allows_code():
+        st.file_uploader(
+            "Upload a model file",
+            type="py",
+            key="model file",
+            on_change=_upload,
+            help="Python source with make_model and make_inputs. It is kept with the runs of this server, and chosen as the model.",
+        )
+        if problem := st.session_state.pop("model file problem", ""):
+            st.error(as_markdown(problem), icon=":material/error:")
+        st.markdown("Or save it where tsdash runs, and type its path into **Model**. This is what it looks like:")
+    else:
+        st.markdown("This server runs no code of your own: start tsdash on your machine with a file like this.")
     st.code(OWN_MODEL, language="python")
+
+
+def _upload() -> None:
+    """Keep the file that came, and choose it as the model."""
+    came = st.session_state.get("model file")
+    if came is None:
+        return
+    try:
+        if came.size > files.FILE_BYTES:
+            raise ModelError(f"{came.name} has {came.size:,} bytes; a model file may have {files.FILE_BYTES:,}.")
+        source = service.keep_model(came.name, files.decode(came.getvalue(), came.name))
+    except UserError as error:
+        st.session_state["model file problem"] = str(error)
+        return
+    st.session_state["model"] = source.name
 
 
 def empty(planned: RunSpec | None, dark: bool, start: Callable[[str, tuple[str, ...]], None]) -> None:

@@ -65,8 +65,11 @@ def scope(loaded: Loaded, selection: Selection) -> None:
         _steps(loaded, selection, modes)
         st.space("stretch")
         with st.popover("Reproduce", icon=":material/terminal:", help="This case on the command line and as a file"):
-            st.code(command(record, selection.mode, selection.case), language="bash", wrap_lines=True)
-            _repros(record, selection)
+            if selection.case.inputs:
+                st.markdown("This case ran on a file of yours. Run it again with the same file to see it again.")
+            else:
+                st.code(command(record, selection.mode, selection.case), language="bash", wrap_lines=True)
+                _repros(record, selection)
         st.download_button(
             "Report",
             functools.partial(_report, record),

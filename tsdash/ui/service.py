@@ -194,13 +194,19 @@ def keep_model(filename: str, text: str) -> ModelSource:
     """A model file that came through the browser, kept under the SHA-256 of its text. Raises ModelError for what is none."""
     name = re.sub(r"[^\w.-]", "_", Path(filename).name.removesuffix(".py"), flags=re.ASCII).lstrip(".")[:80]
     text = text.replace("\r\n", "\n")
-    raw = text.encode("utf-8", "surrogatepass")
-    folder = store().folder / "models" / hashlib.sha256(raw).hexdigest()[:16]
-    path = folder / f"{name or 'model'}.py"
-    files.default_dims(ModelSource(name=path.name, kind="file", filename=path.name, text=text))
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(raw)
+    named = f"{name or 'model'}.py"
+    files.default_dims(ModelSource(name=named, kind="file", filename=named, text=text))
+    path = keep_file("models", named, text.encode("utf-8", "surrogatepass"))
     return files.read(path, str(path))
+
+
+def keep_file(kind: str, filename: str, content: bytes) -> Path:
+    """A file that came through the browser, kept in the home under its kind and the SHA-256 of its bytes."""
+    name = re.sub(r"[^\w.-]", "_", Path(filename).name, flags=re.ASCII).lstrip(".")[-80:]
+    path = store().folder / kind / hashlib.sha256(content).hexdigest()[:16] / (name or "file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
 
 
 def sweep_facts(sweep: object, effort: str) -> dict[str, object]:

@@ -10,6 +10,7 @@ def main() -> None:
     """Draw the navigation and the page that was asked for."""
     import streamlit as st
 
+    from tsdash.ui import presence
     from tsdash.ui.page import watch_appearance
     from tsdash.ui.style import STYLE
 
@@ -25,6 +26,7 @@ def main() -> None:
         position="top",
     ).run()
     watch_appearance()
+    presence.watch()
 
 
 if __name__ == "__main__":

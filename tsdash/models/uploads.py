@@ -1,0 +1,98 @@
+"""Inputs that came as a file: arrays of .npz, tensors of .pt, the columns of a .csv table; labels among them by their name.
+
+Read in a worker only. Nothing in such a file is run: no pickled objects in .npz, nothing but tensors in .pt.
+"""
+
+from __future__ import annotations
+
+import csv
+import pickle
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tsdash.errors import ModelError
+from tsdash.spec import MOST_CLASSES
+
+if TYPE_CHECKING:
+    import torch
+
+SUFFIXES = (".npz", ".pt", ".csv")
+LABELS = ("label", "labels", "target", "targets", "y")
+MOST_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uploaded:
+    """Tensors by name, in the order of the file, and the class of each row where the file has labels."""
+
+    tensors: Mapping[str, torch.Tensor]
+    labels: tuple[int, ...] = ()
+
+
+def read(path: Path) -> Uploaded:
+    """What the file at `path` holds. Raises ModelError for what is no such file."""
+    readers = {".npz": _npz, ".pt": _pt, ".csv": _csv}
+    try:
+        found = readers[path.suffix](path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        first = str(error).strip().partition("\n")[0][:200]
+        raise ModelError(f"{path.name} cannot be read: {first or type(error).__name__}. {_HOW[path.suffix]}") from None
+    labels = next((name for name in found if name.lower() in LABELS), None)
+    inputs = {name: tensor for name, tensor in found.items() if name != labels}
+    if not inputs:
+        raise ModelError(f"{path.name} holds no inputs. {_HOW[path.suffix]}")
+    return Uploaded(tensors=inputs, labels=_classes(path, found[labels]) if labels else ())
+
+
+_HOW = {
+    ".npz": "Write it with numpy.savez(file, x=inputs, labels=classes): numbers only, no objects.",
+    ".pt": "Write it with torch.save({'x': inputs, 'labels': classes}, file): tensors in a dict, a list or alone.",
+    ".csv": "Its first line names the columns, all others are numbers; a column called label has the class of the row.",
+}
+
+
+def _npz(path: Path) -> dict[str, torch.Tensor]:
+    import numpy as np
+    import torch
+
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(arrays[name].copy()) for name in arrays.files}
+
+
+def _pt(path: Path) -> dict[str, torch.Tensor]:
+    import torch
+
+    held: Any = torch.load(path, map_location="cpu", weights_only=True)
+    if isinstance(held, torch.Tensor):
+        held = (held,)
+    items = held.items() if isinstance(held, Mapping) else enumerate(held) if isinstance(held, Sequence) else ()
+    found = {str(name): value for name, value in items}
+    wrong = next((name for name, value in found.items() if not isinstance(value, torch.Tensor)), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong} is a {type(found[wrong]).__name__}, not a tensor")
+    return found
+
+
+def _csv(path: Path) -> dict[str, torch.Tensor]:
+    import torch
+
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        names, *rows = [row for row in csv.reader(file) if row]
+    wide = next((number for number, row in enumerate(rows, 2) if len(row) != len(names)), None)
+    if wide is not None:
+        raise ValueError(f"line {wide} has {len(rows[wide - 2])} fields, and the first line names {len(names)}")
+    table = torch.tensor([[float(field) for field in row] for row in rows], dtype=torch.float64)  # (rows, columns)
+    labelled = [name.strip().lower() in LABELS for name in names]
+    features = [i for i, label in enumerate(labelled) if not label]
+    found = {"x": table[:, features]} if features else {}
+    return found | ({"label": table[:, labelled.index(True)]} if any(labelled) else {})
+
+
+def _classes(path: Path, labels: torch.Tensor) -> tuple[int, ...]:
+    flat = labels.reshape(-1)[:MOST_CLASSES]
+    if flat.is_complex() or bool((flat != flat.round()).any()):
+        raise ModelError(f"The labels of {path.name} are not whole numbers. Give the number of the class, from 0.")
+    return tuple(int(label) for label in flat.tolist())
