@@ -76,10 +76,13 @@ def test_the_whole_story(opened: Opened, context: BrowserContext) -> None:
     expect(page.get_by_role("heading", name=re.compile(r"elements are equal, bit for bit"))).to_be_visible()
     expect(page.get_by_text("How large: elements by |Δ|")).to_be_visible()
     expect(page.get_by_text(re.compile("Plain rule holds"))).to_be_visible()
+    case = page.get_by_role("combobox", name=re.compile("Case"))
+    expect(case).to_have_value(re.compile("^c4:"))
     page.go_back()
     expect(page).not_to_have_url(re.compile("case=c4"))
+    expect(case).to_have_value(re.compile("^c(?!4:)"))
     page.go_forward()
-    expect(page).to_have_url(re.compile("case=c4"))
+    expect(case).to_have_value(re.compile("^c4:"))
 
     second = context.new_page()
     second.goto(page.url)
@@ -105,11 +108,24 @@ def test_a_run_can_be_cancelled(opened: Opened) -> None:
 
 
 def test_ctrl_enter_runs(opened: Opened) -> None:
-    """The keyboard's way to Run."""
+    """The keyboard's way to Run, also while a pill has the focus, which keeps every other Enter to itself."""
     page = opened("/?model=mlp")
+    page.get_by_text("script", exact=True).first.click()
+    rest(page)
     page.keyboard.press("Control+Enter")
     expect(page).to_have_url(re.compile(r"run=\d+"))
     expect(page.get_by_text("Does it still give the same answers?")).to_be_visible(timeout=RUN_MS)
+
+
+def test_a_server_that_is_gone_is_said(context: BrowserContext, server: str) -> None:
+    """While the server does not answer a bar says so; once it does, the bar is gone."""
+    page = context.new_page()
+    page.goto(f"{server}/?model=mlp")
+    rest(page)
+    page.route("**/_stcore/health", lambda route: route.fulfill(status=503))
+    expect(page.get_by_text("The server does not answer")).to_be_visible(timeout=30_000)
+    page.unroute("**/_stcore/health")
+    expect(page.get_by_text("The server does not answer")).to_be_hidden(timeout=30_000)
 
 
 def test_no_accessibility_fault(opened: Opened) -> None:
