@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tsdash import plan, spec
-from tsdash.diagnose import phrases, positions
+from tsdash.diagnose import phrases, positions, scripted
 from tsdash.diagnose.evidence import evidence, groups
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
@@ -25,19 +25,26 @@ _ARGUMENTS = (
 )
 
 
-@evidence("errors of the export", order=14)
+@evidence("errors of the export", order=46)
 def raised(lab: Laboratory) -> Iterator[Finding]:
     """One finding for the first error of each axis that eager does not have."""
+    places: dict[str, positions.Position] = {}  # of errors without a line, by their message
     for axis, failures in groups(lab):
         failure = next((f for f in failures if f.exported.ended == "raised" and f.eager.ended == "returned"), None)
         if failure is None or failure.exported.error is None:
             continue
-        finding = _finding(lab, axis, failure, failure.exported.error)
+        finding = _finding(lab, axis, failure, failure.exported.error, places)
         if finding is not None:
             yield finding
 
 
-def _finding(lab: Laboratory, axis: str, failure: spec.CaseResult, error: spec.ErrorFacts) -> Finding | None:
+def _finding(
+    lab: Laboratory,
+    axis: str,
+    failure: spec.CaseResult,
+    error: spec.ErrorFacts,
+    places: dict[str, positions.Position],
+) -> Finding | None:
     where = plan.describe(failure.case, lab.base)
     said = f"The export at {where}: {error.type}: {phrases.opening(error.message)}"
     if (
@@ -67,7 +74,9 @@ def _finding(lab: Laboratory, axis: str, failure: spec.CaseResult, error: spec.E
         )
     file, line = error.file, error.line
     if line is None:
-        file, line = positions.construction(lab)
+        if error.message not in places:
+            places[error.message] = scripted.stopped_at(lab, failure.case) or positions.construction(lab)
+        file, line = places[error.message]
     strength = Strength.STATED if axis in ("base", "values", "dims", "training", "call", "seed") else Strength.WARNING
     return Finding(
         cause="unsupported_python",

@@ -1,10 +1,13 @@
-"""Calls that Python dispatches and the export does not: a patched `forward`, an overridden `__call__`, hooks."""
+"""Calls that Python dispatches and the export does not: a patched `forward`, an overridden `__call__`, a decorator, hooks."""
 
 from __future__ import annotations
 
 import ast
+import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -64,9 +67,41 @@ def _detours(lab: Laboratory, model: torch.nn.Module) -> Iterator[Detour]:
     for kind, path in classes.items():
         owner = next(base for base in kind.__mro__ if "__call__" in vars(base))
         yield "The overridden __call__", path, _without_call(owner), _defined_at(lab, owner.__call__)
+    if lab.scripting:
+        yield from _decorated(lab, model)
     hooked = [path for path, module in model.named_modules() if any(getattr(module, name) for name in _HOOKS)]
     if hooked:
         yield "A hook", hooked[0], _without_hooks, _registered_at(lab)
+
+
+def _decorated(lab: Laboratory, model: torch.nn.Module) -> Iterator[Detour]:
+    """Functions of the user's that a decorator wraps: the compiler reads what is inside."""
+    owners: dict[Any, str] = {kind: path for path, module in model.named_modules() for kind in type(module).__mro__}
+    owners |= {module: "" for module in list(sys.modules.values()) if lab.name(getattr(module, "__file__", "") or "")}
+    for owner, path in owners.items():
+        for name, function in list(vars(owner).items()):
+            inner = inspect.unwrap(function) if isinstance(function, FunctionType) else function
+            if inner is not function and lab.name(inner.__code__.co_filename) is not None:
+                what = f"The decorator of {name} in front"
+                yield what, path, _without_decorator(owner, name, inner), _decorator_at(lab, inner)
+
+
+def _without_decorator(owner: Any, name: str, inner: Any) -> Callable[[torch.nn.Module], Any]:
+    @contextmanager
+    def undone(model: torch.nn.Module) -> Iterator[None]:
+        own = vars(owner)[name]
+        setattr(owner, name, inner)
+        try:
+            yield
+        finally:
+            setattr(owner, name, own)
+
+    return undone
+
+
+def _decorator_at(lab: Laboratory, function: FunctionType) -> tuple[str | None, int | None]:
+    """The line of a function's first decorator, which is where Python says that its code begins."""
+    return lab.name(function.__code__.co_filename), function.__code__.co_firstlineno
 
 
 def _without_patch(path: str) -> Callable[[torch.nn.Module], Any]:

@@ -20,10 +20,17 @@ _OUTPUTS = (
     "Tracer cannot infer type of",
     "inputs or outputs of traced functions",
 )
-_INPUTS = ("cannot be traced. Only Tensors", "can be traced", "example_inputs", "example_kwarg_inputs")
+_INPUTS = (
+    "cannot be traced. Only Tensors",
+    "can be traced",
+    "inputs to traced functions",
+    "example_inputs",
+    "example_kwarg_inputs",
+)
 _ARGUMENTS = ("Expected a default value of type", "on parameter")
 _EVAL_ONLY = "implemented for modules in eval mode"  # torch.jit.freeze
 _SIGNATURES = ("variable number of arguments", "keyword-only arguments")
+_INFERRED = ("(inferred)", "not annotated")  # an argument was taken for a tensor
 _UNDEFINED = "undefined Tensor"  # what a default of None becomes where a tensor is expected
 # What the compiler says → what to write instead.
 _ADVICE = (
@@ -90,6 +97,12 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
     if _UNDEFINED in error.message and error.line is None:
         return _signature(
             lab, error, "An argument without annotation counts as a tensor, and its default None is none."
+        )
+    plain = _taken_for_a_tensor(lab) if any(text in error.message for text in _INFERRED) else None
+    if plain is not None:
+        name, value = plain
+        return _signature(
+            lab, error, f"An argument without annotation counts as a tensor, and {name} is {_kind(value)}."
         )
     if _EVAL_ONLY in error.message:
         file, line = positions.construction(lab)
@@ -172,6 +185,19 @@ def _signature(lab: Laboratory, error: spec.ErrorFacts, message: str) -> Finding
         message=message,
         evidence=(f"{error.type}: {phrases.opening(error.message)}",),
     )
+
+
+def _taken_for_a_tensor(lab: Laboratory) -> tuple[str, Any] | None:
+    """The first argument of forward that is no tensor and has no annotation, with its value at the base."""
+    args, kwargs = lab.inputs(lab.base)
+    try:
+        signature = inspect.signature(lab.model().forward)
+        bound = signature.bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        return None
+    parameters = signature.parameters
+    bare = {name: value for name, value in bound.items() if parameters[name].annotation is inspect.Parameter.empty}
+    return next(((name, value) for name, value in bare.items() if isinstance(value, (bool, int, float, str))), None)
 
 
 def _traceable(value: Any) -> bool:

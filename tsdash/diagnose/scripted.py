@@ -54,6 +54,20 @@ def has_twin(lab: Laboratory) -> bool:
 
 
 def _compare(lab: Laboratory, axis: str, case: spec.Case) -> Finding | None:
+    parting = _parting(lab, case)
+    if parting is None or parting.ended:  # what the compiled code cannot run is told by its error
+        return None
+    return _finding(lab, axis, case, parting)
+
+
+def stopped_at(lab: Laboratory, case: spec.Case) -> tuple[str | None, int | None] | None:
+    """The user's line at which compiled code stops that goes on in eager, where the twin shows it."""
+    parting = _parting(lab, case) if has_twin(lab) else None
+    return (lab.loaded.source.filename, parting.probe.line) if parting is not None and parting.ended else None
+
+
+def _parting(lab: Laboratory, case: spec.Case) -> Parting | None:
+    """Where the twin tells something else scripted than in eager; None where it does not, or cannot be compiled."""
     made = twin.make(lab.loaded.source.text)
     expected, eager = tellings.run_eager(lab, made, case)
     compiled = (
@@ -73,10 +87,7 @@ def _compare(lab: Laboratory, axis: str, case: spec.Case) -> Finding | None:
             "the scripted twin agrees with eager: probes keep the optimiser from what it does without them"
         )
         return None
-    parting = part(made, expected, actual, styles)
-    if parting is None or parting.ended:  # what the compiled code cannot run is told by its error
-        return None
-    return _finding(lab, axis, case, parting)
+    return part(made, expected, actual, styles)
 
 
 def _finding(lab: Laboratory, axis: str, case: spec.Case, parting: Parting) -> Finding:

@@ -94,6 +94,7 @@ class _Run:
         preload = ["torchvision"] if self._spec.model.kind == "torchvision" else []
         preload += ["coverage"] if self._spec.model.kind != "torchvision" else []
         preload += [module for mode in self._spec.modes for module in EXPORTERS[mode].needs]
+        preload += ["torch._dynamo"] if any(case.device == "meta" for case in self._spec.cases) else []
         if preload:
             await self._setting.nursery.preload(tuple(dict.fromkeys(preload)))
         try:
