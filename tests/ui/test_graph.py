@@ -43,7 +43,10 @@ def test_beside_another_mode_the_difference_is_the_heading() -> None:
     shown = page(trace=TRACE, script=OTHER)
     shown.selectbox[0].select("script").run()
     assert not shown.exception, shown.exception
-    assert shown.subheader[0].value.startswith("1 operator of trace and 1 of script have no counterpart")
+    assert (
+        shown.subheader[0].value
+        == "trace has 1 operator that script has not; script has 1 operator that trace has not."
+    )
 
 
 def test_a_search_lists_what_it_finds() -> None:

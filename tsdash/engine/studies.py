@@ -23,7 +23,8 @@ OVERRUN = 10  # times the time for timing, then the worker is killed
 
 
 async def study(spec: StudySpec, *, nursery: Nursery, lanes: Lanes) -> Study:
-    """Carry out `spec`. Raises ModelError when the model cannot be loaded; a mode that fails is a fact like any other.
+    """Carry out `spec`. Raises ModelError when the model cannot be loaded; a mode that fails is a fact like any other, and
+    where eager itself is lost no mode is asked.
     Cancelling the task kills its workers."""
     began = time.monotonic()
     needs = tuple(dict.fromkeys(module for mode in spec.modes for module in EXPORTERS[mode].needs))
@@ -33,7 +34,10 @@ async def study(spec: StudySpec, *, nursery: Nursery, lanes: Lanes) -> Study:
     work = _Study(spec, nursery, lanes, folder)
     try:
         found = await work.eager()
-        modes = {mode: await work.mode(mode) for mode in spec.modes}
+        asked = (
+            () if found.get("lost") else spec.modes
+        )  # without eager's answers there is nothing to hold a mode against
+        modes = {mode: await work.mode(mode) for mode in asked}
     finally:
         await asyncio.shield(asyncio.to_thread(folders.release, folder, lock))
     return Study(**found, modes=modes, seconds=time.monotonic() - began)

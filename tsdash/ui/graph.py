@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -26,6 +27,7 @@ MOST_NODES = 15_000  # operators of a graph that is drawn; a larger one is a tre
 MOST_DRAWN = 500  # boxes at a time
 MOST_ROWS = 500  # of what a search finds
 SIGN = "≠"
+ROW_PX, FEW_ROWS = 27, 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +45,20 @@ def graph_of(record: Record, mode: str) -> None:
     graph_section(graphs, mode, key=f"graph {record.id}", divergence=causes[0].divergence if causes else ())
 
 
-def graph_section(texts: Mapping[str, str], mode: str, *, key: str, divergence: Sequence[Divergence] = ()) -> None:
-    """The graph of `mode`, one of the texts by mode; `divergence` colours its modules by their error."""
+def graph_section(
+    texts: Mapping[str, str],
+    mode: str,
+    *,
+    key: str,
+    beside: str | None = None,
+    divergence: Sequence[Divergence] = (),
+) -> None:
+    """The graph of `mode`, one of the texts by mode, at first `beside` another; `divergence` colours modules by their error."""
     if not texts.get(mode):
         section(QUESTION, f"There is no graph of {mode}.", anchor="graph")
         return
+    if beside:
+        st.session_state.setdefault(f"{key} beside", beside)
     _body(dict(texts), mode, key, tuple(divergence))
 
 
@@ -117,9 +128,14 @@ def _finding(sides: Sides) -> str:
         (left, ours), (right, theirs) = sides.differing.items()
         if not ours and not theirs:
             return f"{left} and {right} keep the same operators with the same constants."
+        told = ((left, right, ours), (right, left, theirs))
         return (
-            f"{formats.counted(len(ours), 'operator')} of {left} and {formats.count(len(theirs))} of {right} "
-            "have no counterpart on the other side."
+            "; ".join(
+                f"{name} has {formats.counted(len(more), 'operator')} that {other} has not"
+                for name, other, more in told
+                if more
+            )
+            + "."
         )
     ((mode, read),) = sides.graphs.items()
     if not read.operators:
@@ -260,7 +276,7 @@ def _hits(sides: Sides, found: Mapping[str, frozenset[int]]) -> None:
         + (f", the first {MOST_ROWS}" if len(rows) > MOST_ROWS else "")
     )
     if rows:
-        st.dataframe(rows[:MOST_ROWS], hide_index=True, row_height=27, alt="Operators that were searched for")
+        st.dataframe(rows[:MOST_ROWS], hide_index=True, row_height=ROW_PX, alt="Operators that were searched for")
 
 
 def _modules(sides: Sides, divergence: tuple[Divergence, ...]) -> None:
@@ -280,6 +296,8 @@ def _modules(sides: Sides, divergence: tuple[Divergence, ...]) -> None:
             if len(sides.graphs) > 1:
                 row[SIGN] = int(str(row.get(SIGN, 0))) + differs.get(node.id, 0)
     table = pd.DataFrame(rows.values())
+    numbers = [name for name in table if name not in ("module", "path")]
+    table[numbers] = table[numbers].fillna(0).astype("int64")
     errors = {module.path: module.accumulated for module in divergence if module.accumulated is not None}
     if errors:
         table["|Δ|"] = [formats.delta(errors.get(str(path))) for path in table["path"]]
@@ -288,8 +306,8 @@ def _modules(sides: Sides, divergence: tuple[Divergence, ...]) -> None:
         _coloured(table, colours) if colours else table,
         column_order=[name for name in table if name != "path"],
         hide_index=True,
-        row_height=27,
-        height=420,
+        row_height=ROW_PX,
+        height=_height(table),
         alt="The modules of the model with the number of operators in each",
     )
 
@@ -319,4 +337,9 @@ def _counts(sides: Sides) -> None:
     table = pd.DataFrame({mode: pd.Series(counts(read), dtype="int64") for mode, read in sides.graphs.items()})
     table = table.fillna(0).astype("int64").rename_axis("operator").reset_index()
     table = table.sort_values(next(iter(sides.graphs)), ascending=False, kind="stable")
-    st.dataframe(table, hide_index=True, row_height=27, height=420, alt="How often each operator occurs")
+    st.dataframe(table, hide_index=True, row_height=ROW_PX, height=_height(table), alt="How often each operator occurs")
+
+
+def _height(table: pd.DataFrame) -> int | Literal["content"]:
+    """All rows of a small table; a large one scrolls."""
+    return "content" if len(table) <= FEW_ROWS else FEW_ROWS * ROW_PX

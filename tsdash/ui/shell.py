@@ -21,6 +21,7 @@ def main() -> None:
         [
             st.Page(ROOT / "pages" / "explore.py", title="Explore", icon=":material/search_insights:", default=True),
             st.Page(ROOT / "pages" / "modes.py", title="Modes", icon=":material/view_column:"),
+            st.Page(ROOT / "pages" / "playground.py", title="Playground", icon=":material/code:"),
             st.Page(ROOT / "pages" / "history.py", title="History", icon=":material/history:"),
         ],
         position="top",

@@ -40,6 +40,7 @@ function mark(view, marks) {
     diagnostics.push({ from: from + text.length - text.trimStart().length, to, severity: SEVERITY[kind], message })
   }
   view.dispatch({ effects: setLines.of(lines.finish()) }, setDiagnostics(view.state, diagnostics))
+  if (diagnostics.length) view.dispatch({ effects: EditorView.scrollIntoView(diagnostics[0].from, { y: "center" }) })
 }
 
 function create(parent, component) {
@@ -69,6 +70,7 @@ function create(parent, component) {
       drawSelection(),
       indentOnInput(),
       indentUnit.of("    "),
+      EditorView.lineWrapping,
       EditorState.tabSize.of(4),
       bracketMatching(),
       highlightActiveLine(),
