@@ -78,7 +78,9 @@ def opened(page: Page, server: str) -> Iterator[Callable[[str], Page]]:
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type == "error" and "/_stcore/" not in message.location["url"]:  # a deep link's 404s are Streamlit's own
+        if (
+            message.type == "error" and "/_stcore/" not in message.location["url"]
+        ):  # a deep link's 404s are Streamlit's own
             errors.append(message.text)
 
     page.on("console", note)

@@ -88,6 +88,23 @@ STYLE = f"""<style>
 .ts-facts > div {{ cursor: help }}
 .ts-facts dt {{ color: {_look("muted")}; font-size: 0.8667rem; font-weight: 400 }}
 .ts-facts dd {{ margin: 0; font-variant-numeric: tabular-nums }}
+.ts-prose {{ max-width: 54rem; margin: 0; font-size: 1.0667rem; line-height: 1.6 }}
+.ts-prose code, .ts-terms code {{ font: 0.8667em {FONT_MONO} }}
+.ts-prose a.ts-term {{ color: inherit; text-decoration: underline dotted; text-underline-offset: 3px }}
+.ts-terms.ts-terms {{ display: grid; gap: 8px 24px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr));
+  margin: 0; padding: 0; font-size: 0.9333rem }}
+.ts-terms dt {{ font-weight: 600 }}
+.ts-terms dd {{ margin: 0 }}
+.ts-answers {{ border-collapse: collapse; line-height: 1.4 }}
+.ts-answers thead th {{ text-align: left; font-weight: 400; font-size: 0.8667rem; color: {_look("muted")}; padding: 2px 24px 4px 0 }}
+.ts-answers tbody th {{ text-align: left; font-weight: 400 }}
+.ts-answers tbody :is(td, th) {{ border-top: 1px solid {_look("border")}; padding: 5px 24px 5px 0; vertical-align: top;
+  font-variant-numeric: tabular-nums }}
+.ts-digits {{ display: flex; flex-wrap: wrap; gap: 12px 16px; font-size: 0.8667rem; line-height: 1.35 }}
+.ts-digits figure {{ margin: 0 }}
+.ts-pixels {{ display: grid; grid-template-columns: repeat(8, 9px); grid-auto-rows: 9px; width: 72px;
+  border: 1px solid {_look("border")}; margin-bottom: 4px }}
+.ts-pixels i {{ background: {_look("text")} }}
 .ts-legend {{ display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 0.8667rem; color: {_look("muted")} }}
 .ts-cell {{ display: inline-block; width: 1.5em; height: 1.35em; line-height: 1.35em; text-align: center;
   border-radius: 2px; margin-right: 0.4em; font-weight: 600 }}

@@ -1,0 +1,86 @@
+"""Source beside what became of it: lines of one origin share a tint, and what is missing is said where it would be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from tsdash.spec import ModelSource
+from tsdash.study import Study, TiedLine
+from tsdash.tokens import LINE_TINTS
+from tsdash.ui.html import tied_panes
+from tsdash.ui.lesson import to_read
+
+NOT_RECORDED = "no decision was recorded"
+NOT_REACHED = "never ran, so it does not exist"
+Pane = tuple[str, Sequence[tuple[int | None, str, int | None]]]
+
+
+def panes(source: ModelSource, study: Study, *, modes: Sequence[str], what: str = "code") -> str:
+    """The source and each mode's code or graph side by side."""
+    text, first = to_read(source)
+    kept = {mode: _of_user(study.modes[mode].graph if what == "graph" else study.modes[mode].code) for mode in modes}
+    ties = _ties([tied.line for lines in kept.values() for tied in lines])
+    shown: list[Pane] = [
+        (
+            f"You wrote: {source.filename}",
+            [(first + i, line, ties.get(first + i)) for i, line in enumerate(text.splitlines())],
+        )
+    ]
+    decisions, inside = _decisions(source), _inside(source)
+    for mode, lines in kept.items():
+        title = f"{mode} kept, {what}" if lines else f"{mode} kept nothing"
+        shown.append((title, _rows(lines, ties, study.steps, decisions, inside)))
+    return tied_panes(shown)
+
+
+def _rows(
+    lines: Sequence[TiedLine], ties: dict[int, int], steps: Sequence[int], decisions: set[int], inside: set[int]
+) -> list[tuple[int | None, str, int | None]]:
+    """The lines of one pane. A line of forward that others kept and this one did not has a remark in its place."""
+    have = {tied.line for tied in lines if tied.line}
+    missing = [line for line in sorted(ties) if line not in have and line in inside]
+    rows: list[tuple[int | None, str, int | None]] = []
+    for number, tied in enumerate(lines, 1):
+        while tied.line and missing and missing[0] < tied.line:
+            rows.append(_gone(missing.pop(0), ties, steps, decisions))
+        rows.append((number, tied.text, ties.get(tied.line) if tied.line else None))
+    if lines:
+        rows += [_gone(line, ties, steps, decisions) for line in missing]
+    return rows or [(None, "nothing was exported", None)]
+
+
+def _gone(line: int, ties: dict[int, int], steps: Sequence[int], decisions: set[int]) -> tuple[None, str, int]:
+    said = NOT_RECORDED if line in decisions else NOT_REACHED if line not in steps else "left no operator"
+    return None, f"  {said}", ties[line]
+
+
+def _of_user(lines: Sequence[TiedLine]) -> list[TiedLine]:
+    """The methods in which a line of the model file is; without the titles of classes where there is one method."""
+    blocks: list[list[TiedLine]] = []
+    for tied in lines:
+        if tied.text.startswith("# ") or not blocks:
+            blocks.append([])
+        blocks[-1].append(tied)
+    own = [block for block in blocks if any(tied.line for tied in block)]
+    if len(own) == 1 and own[0][0].text.startswith("# "):
+        own = [own[0][1:]]
+    return [tied for block in own for tied in block]
+
+
+def _ties(lines: Sequence[int | None]) -> dict[int, int]:
+    """A tint for each source line, in the order of the source."""
+    return {line: i % len(LINE_TINTS) for i, line in enumerate(sorted({line for line in lines if line}))}
+
+
+def _decisions(source: ModelSource) -> set[int]:
+    return {node.lineno for node in ast.walk(ast.parse(source.text)) if isinstance(node, (ast.If, ast.For, ast.While))}
+
+
+def _inside(source: ModelSource) -> set[int]:
+    """The lines of functions."""
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(source.text)):
+        if isinstance(node, ast.FunctionDef):
+            found |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return found
