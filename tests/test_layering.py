@@ -99,7 +99,7 @@ tables             | spec plan stats judge records findings                     
 glossary           |                                                                    |
 plots              | spec formats tokens glossary                                       | numpy pandas plotly
 ui.style           | tokens                                                             |
-ui.html            | spec formats tokens glossary ui.style                              |
+ui.html            | spec formats tokens glossary findings ui.style                     |
 overview           | spec stats records recommendation verdicts findings tables ui.html | pandas
 summary            | formats tokens                                                     |
 progress           | spec formats environment records engine                            |
