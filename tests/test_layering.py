@@ -61,6 +61,7 @@ elements           | spec decades (chunks)                                      
 stats              | spec                                                               | numpy
 timing             | spec stats                                                         | torch
 calling            | spec seeds inputs tensorfile                                       | torch
+sameness           | tensorfile                                                         | torch
 questions          | spec errors study tracebacks models.loading inputs exporters tree  | torch
                    | timing calling ties                                                |
 contract           | spec formats                                                       |
@@ -76,7 +77,7 @@ reach              | spec models.loading                                        
 localize           | spec seeds inputs calling                                          | torch
 author             | spec errors tracebacks seeds models models.loading inputs exporters study | torch
                    | tensorfile state tree timing calling effects questions             |
-                   | (reach localize noise diagnose)                                    |
+                   | (reach localize noise sameness diagnose)                           |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
                    | calling effects                                                    |
 worker             | spec errors (author clean)                                         | (torch)
@@ -89,8 +90,8 @@ verdicts           | spec exporters stats contract judge records libraries      
                    | recommendation                                                     |
 rejudge            | spec errors judge records verdicts                                 |
 archive            | spec errors schema store                                           |
-engine             | spec errors environment tracebacks models exporters judge store    | psutil
-                   | verdicts study                                                           |
+engine             | spec errors formats environment tracebacks models exporters judge  | psutil
+                   | store verdicts study                                               |
 engine.coldstart   | worker engine                                                      |
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |

@@ -57,6 +57,8 @@ class Author:
             "noise": self._noise,
             "reach": self._reach,
             "export": self._export,
+            "fingerprints": self._fingerprints,
+            "costs": self._costs,
             "time": self._time,
             "alternate": self._alternate,
             "diagnose": self._diagnose,
@@ -296,6 +298,20 @@ class Author:
             self.loaded, request["mode"], Path(request["artefact"]), question, float(request["budget_s"])
         )
 
+    def _fingerprints(self, request: dict[str, Any]) -> dict[str, str]:
+        """What each artefact is known by: equal for two that are the same program on the same weights."""
+        from tsdash.sameness import fingerprint
+
+        return {mode: fingerprint(self._artefact(mode, path)) for mode, path in request["artefacts"].items()}
+
+    def _costs(self, request: dict[str, Any]) -> dict[str, float]:
+        """Seconds of eager's second call of each case: the first may pay for anything."""
+        eager, found = self.loaded.build(), {}
+        for case in (from_json(Case, raw) for raw in request["cases"]):
+            given = inputs.build(self.loaded, case)
+            found[case.id] = [run(eager, *given, replace(case, call=1))[1] for _ in range(2)][-1]
+        return found
+
     def _time(self, request: dict[str, Any]) -> Any:
         """Interleave eager, its twin and every artefact on the inputs of one case."""
         from tsdash import timing
@@ -309,7 +325,8 @@ class Author:
             (mode, _bound(self._artefact(mode, path), args, kwargs)) for mode, path in request["artefacts"].items()
         ]
         with torch.set_grad_enabled(case.grad):
-            latency = timing.measure(arms, case=case, budget_s=float(request["budget_s"]), seed=case.seed)
+            budget_s, threads = float(request["budget_s"]), int(request["threads"])
+            latency = timing.measure(arms, case=case, budget_s=budget_s, seed=case.seed, threads=threads)
         return latency if note is None else replace(latency, notes=(*latency.notes, note))
 
     def _alternate(self, request: dict[str, Any]) -> Any:

@@ -46,6 +46,14 @@ def kept(export: Export | None, judged: Judged) -> tuple[str, ...]:
     return tuple(_kept(export, [(result, judgement) for result, judgement in judged if judgement.outcome != "not_run"]))
 
 
+def notable(export: Export | None, judged: Judged) -> tuple[str, ...]:
+    """Only what the mode does not keep, for a summary."""
+    both = [result for result, _ in judged if result.eager.ended == result.exported.ended == "returned"]
+    found = dict.fromkeys(sentence(change) for result in both for change in result.contract)
+    own = _of_export(export) if export is not None and export.error is None else ()
+    return (*list(found)[:MOST_NAMED], *own)
+
+
 def _kept(export: Export | None, judged: Judged) -> Iterator[str]:
     both = [r for r, _ in judged if r.eager.ended == r.exported.ended == "returned"]
     if both:

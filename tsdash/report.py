@@ -79,6 +79,7 @@ def _mode(record: Record, mode: str, rejudged: Rejudged) -> dict[str, Any]:
         ],
         "contract": {
             "kept": list(contract.kept(record.exports.get(mode), judged)),
+            "notable": list(contract.notable(record.exports.get(mode), judged)),
             "changes": to_json(record.exports[mode].contract) if mode in record.exports else [],
         },
         "causes": [_cause(cause) for cause in record.causes.get(mode, ())],
@@ -153,6 +154,7 @@ def _latency(record: Record, mode: str) -> dict[str, Any]:
     if footprint is not None and export is not None and "exported" in facts:
         medians = {"eager_s": facts["eager"]["median_s"], "exported_s": facts["exported"]["median_s"]}
         facts["break_even_calls"] = stats.break_even_calls(export_s=export.seconds, load_s=footprint.load_s, **medians)
+    facts["by_threads"] = [_timed(latency, mode) for latency in base.by_threads]
     facts["sizes"] = [{"dims": latency.case.dims, **_timed(latency, mode)} for latency in record.latencies[1:]]
     facts["alternation"] = to_json([taken for taken in base.alternations if taken.mode == mode])
     return facts
@@ -169,6 +171,8 @@ def _timed(latency: Latency, mode: str) -> dict[str, Any]:
         "calls_per_sample": latency.calls_per_sample,
         "speedup": to_json(stats.speedup(arms[EAGER], arms[mode], arms[CONTROL])),
         "notes": [*latency.notes, *stats.disturbances(latency)],
+        "noisy": bool(stats.disturbances(latency)),
+        "same_as": arms[mode].same_as,
     }
     for name, arm in (("eager", arms[EAGER]), ("exported", arms[mode])):
         percentiles = {f"p{round(100 * q)}_s": stats.percentile(arm.samples_s, q) for q in (0.9, 0.95, 0.99)}
@@ -176,6 +180,7 @@ def _timed(latency: Latency, mode: str) -> dict[str, Any]:
             "samples": len(arm.samples_s),
             "first_call_s": arm.warmup_s[0] if arm.warmup_s else None,
             "warmup_calls": len(arm.warmup_s),
+            "steady_after": stats.steady_from(arm.warmup_s) if arm.warmup_s else None,
             "median_s": stats.median(arm.samples_s),
             **percentiles,
         }

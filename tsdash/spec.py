@@ -151,7 +151,6 @@ class Export:
     code: str | None = None  # TorchScript code, or torch.export's graph module code
     graph: str | None = None
     contract: tuple[ContractChange, ...] = ()  # state that exporting changed, answers that saving changed
-    fingerprint: str | None = None  # equal for two exports that run the same operators on the same weights
     ranges: tuple[SizeRange, ...] = ()  # of torch.export alone
 
 
@@ -318,6 +317,7 @@ class Latency:
     notes: tuple[str, ...] = ()
     alternations: tuple[Alternation, ...] = ()  # of the whole run, with its base case
     footprints: tuple[Footprint, ...] = ()  # likewise
+    by_threads: tuple[Latency, ...] = ()  # likewise: the base case with other numbers of threads
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from tsdash import formats
@@ -29,7 +30,11 @@ def summary(report: dict[str, Any], *, coloured: bool = False) -> str:
         lines += [f"  cause: {_cause(cause)}" for cause in mode["causes"][:MOST_CAUSES]]
         speedup = mode["latency"].get("speedup")
         if speedup:
-            lines.append(f"  speed-up: {_speed(speedup)}")
+            same = mode["latency"].get("same_as")
+            lines.append(f"  speed-up: {_speed(speedup)}" + (f"; the same program as {same}" if same else ""))
+        lines += _by_threads(mode["latency"])
+        lines += [f"  {said}" for said in mode.get("contract", {}).get("notable", ())]
+    lines += _measured(report["modes"].values())
     lines.append(f"\n{_advice(report)}")
     return "\n".join(lines)
 
@@ -59,6 +64,22 @@ def markdown(report: dict[str, Any]) -> str:
 def shows_colours() -> bool:
     """Whether standard output is a terminal, and the user wants colours there (NO_COLOR, no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _by_threads(latency: dict[str, Any]) -> list[str]:
+    """What other numbers of threads make of it."""
+    timed = [taken for taken in latency.get("by_threads", ()) if "exported" in taken]
+    return [
+        f"  with {formats.counted(taken['threads'], 'thread')}: {formats.duration(taken['exported']['median_s'])}, eager {formats.duration(taken['eager']['median_s'])}"
+        for taken in timed
+    ]
+
+
+def _measured(modes: Iterable[dict[str, Any]]) -> list[str]:
+    """What is to be known of the timing as a whole, whichever the mode."""
+    latency: dict[str, Any] = next((mode["latency"] for mode in modes if mode["latency"].get("notes")), {})
+    noisy = ["the machine was busy, measure again:"] if latency.get("noisy") else []
+    return [f"\nLatency: {' '.join([*noisy, *latency['notes']])}"] if latency else []
 
 
 def _outcomes(cases: list[dict[str, Any]], coloured: bool) -> list[str]:

@@ -89,6 +89,8 @@ def measure(
             most=max(fewest, max_samples),
         )
         after = Machine.now()
+    if before.cpus is not None and threads > before.cpus:
+        notes.append(f"{threads} threads on {before.cpus} processors.")
     if len(samples) == fewest and pace.spent_s() > budget_s:
         notes.append(f"The budget of {budget_s:g} s is too small: {fewest} rounds took {pace.spent_s():.1f} s.")
     return Latency(

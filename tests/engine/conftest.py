@@ -36,7 +36,8 @@ def check(engine: Engine) -> Callable[..., Record]:
         modes: tuple[str, ...] = ("trace",),
         sweep: Sweep | None = None,
         limits: Limits = LIMITS,
-        latency: bool = False,
+        latency_s: float | None = None,
+        threads: tuple[int, ...] = (1,),
         name: str = "model.py",
     ) -> Record:
         source = ModelSource(name=name, kind="file", filename=name, text=text)
@@ -46,7 +47,9 @@ def check(engine: Engine) -> Callable[..., Record]:
             modes=modes,
             cases=plan.cases(sweep, models.default_dims(source)),
             limits=limits,
-            latency=latency,
+            latency=latency_s is not None,
+            latency_s=latency_s,
+            threads=threads,
         )
         run_id = engine.store.create(spec, sweep, {}, engine.owner)
         engine.submit(run_id, spec).result(120)

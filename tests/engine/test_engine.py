@@ -105,7 +105,7 @@ class Count(torch.nn.Module):
 
 
 def test_latency_has_every_mode_and_the_control_in_one_measurement(check):
-    record = check(GOOD, modes=("trace", "script"), sweep=Sweep(), latency=True)
+    record = check(GOOD, modes=("trace", "script"), sweep=Sweep(), latency_s=2.0)
     arms = {arm.name: arm for arm in record.latencies[0].arms}
     assert set(arms) == {"eager", "eager again", "trace", "script"}
     assert len({len(arm.samples_s) for arm in arms.values()}) == 1
@@ -113,12 +113,24 @@ def test_latency_has_every_mode_and_the_control_in_one_measurement(check):
 
 def test_every_size_is_timed_and_what_an_artefact_takes_is_measured_alone(check):
     """The base case first; with it the alternation of shapes and the footprint of each mode."""
-    record = check(GOOD, modes=("trace", "script"), sweep=Sweep(dims={"n": (2, 4)}, values=("nan",)), latency=True)
+    record = check(GOOD, modes=("trace", "script"), sweep=Sweep(dims={"n": (2, 4)}, values=("nan",)), latency_s=3.0)
     assert [latency.case.dims for latency in record.latencies] == [{"n": 2}, {"n": 4}]
     base = record.latencies[0]
     assert [(taken.mode, len(taken.visits_s)) for taken in base.alternations] == [("trace", 2), ("script", 2)]
     assert {taken.mode for taken in base.footprints} == {"trace", "script"}
     assert all(taken.load_s > 0 and taken.first_call_s > 0 for taken in base.footprints)
+
+
+def test_latency_is_measured_by_threads_and_the_same_program_once(check):
+    """Frozen, trace and script of plain layers are one program; both names have its samples."""
+    modes = ("trace", "trace+freeze", "script+freeze")
+    base = check(GOOD, modes=modes, sweep=Sweep(), latency_s=3.0, threads=(1, 2)).latencies[0]
+    assert (base.threads, [taken.threads for taken in base.by_threads]) == (1, [2])
+    for taken in (base, *base.by_threads):
+        arms = {arm.name: arm for arm in taken.arms}
+        assert arms["script+freeze"].same_as == "trace+freeze"
+        assert arms["script+freeze"].samples_s == arms["trace+freeze"].samples_s != arms["trace"].samples_s
+    assert {taken.mode for taken in base.footprints} == set(modes)
 
 
 def test_a_mode_that_cannot_be_cast_is_not_held_against_it(check):

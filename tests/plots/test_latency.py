@@ -84,6 +84,14 @@ def test_the_warm_up_is_shown_and_named() -> None:
     assert any("warm-up, 3 calls, not counted" in note.text for note in fig.layout.annotations)
 
 
+def test_the_call_after_which_the_mode_is_steady_is_marked() -> None:
+    """A line inside the warm-up, and words for it; none where the mode was steady from the first call."""
+    fig = latency_timeline(measured(), "trace", False, steady=2)
+    assert "trace is steady after 2 calls" in alt_text(fig)
+    assert any(note.text == " trace steady" for note in fig.layout.annotations)
+    assert "steady" not in alt_text(latency_timeline(measured(), "trace", False, steady=0))
+
+
 def test_thinning_never_loses_the_slowest_call() -> None:
     """Of many neighbours the slowest is drawn, and the axis says so."""
     latency = measured(10_000, warmup=0)

@@ -1,8 +1,10 @@
 """Latency at several sizes."""
 
+from dataclasses import replace
+
 import pytest
 
-from tsdash.plots import Point, alt_text, latency_by_size, visits
+from tsdash.plots import Point, alt_text, latency_by_size, latency_by_threads, visits
 from tsdash.spec import Alternation, Case
 
 POINTS = [
@@ -28,6 +30,16 @@ def test_the_cost_of_an_item_is_the_time_divided_by_the_size():
     eager = next(trace for trace in fig.data if trace.name == "eager")
     assert list(eager.y) == pytest.approx([1000, 500])
     assert list(eager.error_y.array) == pytest.approx([200, 100])
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_latency_by_threads_says_what_more_threads_bring(dark):
+    """The title is the finding on the export: 500 µs with one, 250 µs with four."""
+    points = [*POINTS[:1], POINTS[2], replace(POINTS[2], size=4, median_s=2.5e-4), replace(POINTS[0], size=4)]
+    fig = latency_by_threads([points[0], points[3], *points[1:3]], dark)
+    assert fig.layout.title.text == "Threads: trace is 2.00× as fast with 4 as with 1"
+    assert list(fig.layout.xaxis.tickvals) == [1, 4]
+    assert "One number of threads" in alt_text(latency_by_threads(POINTS[:1], dark))
 
 
 def test_one_size_is_nothing_to_draw():

@@ -23,6 +23,9 @@ from tsdash.summary import shows_colours, summary
 DEFAULT_MODES = ("trace", "script")
 
 
+MOST_THREADS = 256
+
+
 def add_to(commands: Commands) -> None:
     """The options of `check`."""
     check = commands.add_parser(
@@ -69,6 +72,12 @@ def add_to(commands: Commands) -> None:
         type=float,
         metavar="S",
         help="seconds for all timing together (default: 3 for each contender)",
+    )
+    check.add_argument(
+        "--threads",
+        default="",
+        metavar="N,…",
+        help="measure latency with 1,2,4 computing threads; the first is the one that counts (default: 1)",
     )
     check.add_argument(
         "--case-timeout",
@@ -127,6 +136,9 @@ def _check(options: argparse.Namespace) -> int:
         raise OptionError(
             f"--case-timeout {options.case_timeout:g} and --memory-limit {options.memory_limit}: the first must be above 0 s, the second at least 256 MiB."
         )
+    threads = numbers("threads", options.threads)
+    if not all(1 <= count <= MOST_THREADS for count in threads):
+        raise OptionError(f"--threads {options.threads}: each must be from 1 to {MOST_THREADS}.")
     source = models.find(options.model)
     dims = models.default_dims(source)
     sweep = _sweep(options)
@@ -138,8 +150,9 @@ def _check(options: argparse.Namespace) -> int:
         modes=modes,
         cases=plan.cases(sweep, dims, options.seed),
         limits=limits,
-        latency=options.latency or options.latency_budget is not None,
+        latency=options.latency or options.latency_budget is not None or bool(threads),
         latency_s=options.latency_budget,
+        threads=threads or (1,),
         seed=options.seed,
     )
     with Engine(Store()) as engine:

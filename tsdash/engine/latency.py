@@ -1,21 +1,24 @@
-"""The timed part of a run: every mode beside eager, on the base case and at every other size that the sweep has.
+"""The timed part of a run: every mode beside eager, on the base case, with other numbers of threads and at every other size.
 
-The budget is shared: the base case gets half, the sizes the other half, each the same time, so that a cheap case gets more
-calls than a dear one. Half a budget is never so small that a median would have no interval: `timing` sees to that.
+`budget` says how the time is shared. Modes whose exports are the same program are timed once.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tsdash import formats
+from tsdash.engine import budget
 from tsdash.engine.answers import take
 from tsdash.engine.nursery import Nursery
 from tsdash.engine.references import References, loaded_author, raise_fault
 from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
-from tsdash.spec import Alternation, CaseResult, Footprint, Latency, RunSpec, to_json
+from tsdash.spec import Alternation, Case, CaseResult, Footprint, Latency, RunSpec, to_json
 
 BUDGET_S = 3.0  # for each arm, where the user names no budget
 MOST_SIZES = 12
@@ -23,6 +26,7 @@ MOST_ALTERNATING = 3
 OVERRUN = 10  # times the budget, then the worker is killed
 
 T = TypeVar("T")
+M = TypeVar("M", Alternation, Footprint)  # what is measured of a mode
 
 
 async def measure(
@@ -36,7 +40,6 @@ async def measure(
     """One Latency for each timed case, the base case first. It carries the footprints and the alternations of the run; with
     no arms and a note where nothing could be timed."""
     timed = _timed_cases(spec, artefacts, results)
-    budget_s = spec.latency_s or BUDGET_S * (2 + len(artefacts))
     base = spec.cases[0]
     if not timed.get(base.id):
         return [
@@ -49,19 +52,106 @@ async def measure(
         return [Latency(case=base, arms=(), notes=(f"Latency could not be measured: {error}",))]
     found: list[Latency] = []
     alternations: tuple[Alternation, ...] = ()
+    alike: dict[str, str] = {}
     try:
-        for case in (case for case in spec.cases if case.id in timed):
-            share = 1.0 if len(timed) == 1 else 0.5 if case is base else 0.5 / (len(timed) - 1)
-            request = {"do": "time", "case": to_json(case), "artefacts": timed[case.id], "budget_s": budget_s * share}
-            found.append(await _ask(worker, request, Latency, OVERRUN * budget_s + spec.limits.case_s))
-        alternations = await _alternations(spec, worker, artefacts, timed)
+        alike = await _alike(worker, timed[base.id], spec.limits.load_s)
+        costs_s = await _costs_s(worker, [case for case in spec.cases if case.id in timed], spec.limits.case_s)
+        await _time_all(_Timing(spec, worker, timed, alike, costs_s), found)
+        distinct = {mode: path for mode, path in artefacts.items() if mode not in alike}
+        alternations = await _alternations(spec, worker, distinct, timed)
     except (WorkerLost, ModelError) as error:
         return found or [Latency(case=base, arms=(), notes=(f"Latency could not be measured: {error}",))]
     finally:
         await worker.kill()
-    footprints = [await _footprint(spec, nursery, references, folder, mode, artefacts[mode]) for mode in timed[base.id]]
-    found[0] = replace(found[0], alternations=alternations, footprints=tuple(taken for taken in footprints if taken))
+    modes = [mode for mode in timed[base.id] if mode not in alike]
+    footprints = [await _footprint(spec, nursery, references, folder, mode, artefacts[mode]) for mode in modes]
+    found[0] = replace(
+        found[0],
+        alternations=_with_alike(alternations, alike),
+        footprints=_with_alike([taken for taken in footprints if taken], alike),
+    )
     return found
+
+
+@dataclass(frozen=True)
+class _Timing:
+    """What every measurement of a run needs."""
+
+    spec: RunSpec
+    worker: Worker
+    timed: dict[str, dict[str, str]]  # case → mode → artefact
+    alike: dict[str, str]  # mode → the mode whose export is the same
+    costs_s: dict[str, float]  # case → what a call of eager takes
+
+    async def one(self, case: Case, threads: int, budget_s: float) -> Latency:
+        """Time one case; the same export once, under all its names."""
+        artefacts = {mode: path for mode, path in self.timed[case.id].items() if mode not in self.alike}
+        request = {"do": "time", "case": to_json(case), "artefacts": artefacts, "budget_s": budget_s}
+        limit_s = OVERRUN * budget_s + self.spec.limits.case_s
+        taken = await _ask(self.worker, {**request, "threads": threads}, Latency, limit_s)
+        twins = {arm.name: arm for arm in taken.arms}
+        more = [
+            replace(twins[same], name=mode, same_as=same)
+            for mode, same in self.alike.items()
+            if same in twins and mode in self.timed[case.id]
+        ]
+        return replace(taken, arms=(*taken.arms, *more))
+
+
+async def _time_all(timing: _Timing, found: list[Latency]) -> None:
+    """Add to `found`: the base case, with what it takes by other numbers of threads, then the sizes."""
+    spec, base = timing.spec, timing.spec.cases[0]
+    budget_s = spec.latency_s or BUDGET_S * (2 + len(timing.timed[base.id]) - len(timing.alike))
+    until = time.monotonic() + budget_s
+    first, *more_threads = spec.threads
+    cases = [case for case in spec.cases if case.id in timing.timed and case is not base]
+    plan = [(base, threads) for threads in more_threads] + [(case, first) for case in cases]
+    jobs = {_job(case, threads, timing): (case, threads) for case, threads in plan}
+    own = _job(base, first, timing)
+    kept, dropped = budget.affordable(own, list(jobs), budget_s)
+    found.append(await timing.one(base, first, budget.base_share(own, kept, budget_s)))
+    if dropped:
+        words = f"Not timed, for {budget_s:g} s are too few: {formats.joined([job.name for job in dropped])}."
+        found[0] = replace(found[0], notes=(*found[0].notes, words))
+    for i, job in enumerate(kept):
+        case, threads = jobs[job]
+        taken = await timing.one(case, threads, budget.share(job, kept[i + 1 :], until - time.monotonic()))
+        if case is base:
+            found[0] = replace(found[0], by_threads=(*found[0].by_threads, taken))
+        else:
+            found.append(taken)
+
+
+def _job(case: Case, threads: int, timing: _Timing) -> budget.Job:
+    base = timing.spec.cases[0]
+    name = f"{case.varied} {case.dims[case.varied]}" if case is not base else f"{threads} threads"
+    arms = 2 + len(timing.timed[case.id]) - len(timing.alike)
+    return budget.Job(name=name, round_s=arms * timing.costs_s.get(case.id, 0.0))
+
+
+async def _costs_s(worker: Worker, cases: Sequence[Case], limit_s: float) -> dict[str, float]:
+    request = {"do": "costs", "cases": to_json(cases)}
+    return take(dict[str, float], raise_fault(await worker.call(request, 2 * len(cases) * limit_s)), "ok")
+
+
+async def _alike(worker: Worker, artefacts: dict[str, str], limit_s: float) -> dict[str, str]:
+    """{mode: an earlier mode whose export is the same program on the same weights}."""
+    request = {"do": "fingerprints", "artefacts": artefacts}
+    prints = take(dict[str, str], raise_fault(await worker.call(request, len(artefacts) * limit_s)), "ok")
+    first: dict[str, str] = {}
+    return {
+        mode: first[prints[mode]]
+        for mode in artefacts
+        if prints.get(mode) and first.setdefault(prints[mode], mode) != mode
+    }
+
+
+def _with_alike(taken: Sequence[M], alike: dict[str, str]) -> tuple[M, ...]:
+    """What was measured once, under the name of each mode that it holds for."""
+    found = list(taken)
+    for mode, same in alike.items():
+        found += [replace(one, mode=mode) for one in taken if one.mode == same]
+    return tuple(found)
 
 
 async def _alternations(
@@ -69,7 +159,7 @@ async def _alternations(
 ) -> tuple[Alternation, ...]:
     """Every mode visited by turns at the base case and at its first other sizes."""
     found = []
-    for mode in timed[spec.cases[0].id]:
+    for mode in (mode for mode in timed[spec.cases[0].id] if mode in artefacts):
         cases = [case for case in spec.cases if mode in timed.get(case.id, ())][:MOST_ALTERNATING]
         if len(cases) > 1:
             request = {"do": "alternate", "mode": mode, "artefact": artefacts[mode], "cases": to_json(cases)}

@@ -14,7 +14,7 @@ from tsdash.plots.magnitudes import delta_histogram
 from tsdash.plots.modes import ModeRow, mode_answers, mode_costs
 from tsdash.plots.multiples import latency_shapes, mode_differences
 from tsdash.plots.outcomes import outcome_grid
-from tsdash.plots.scaling import Point, latency_by_size, visits
+from tsdash.plots.scaling import Point, latency_by_size, latency_by_threads, visits
 
 __all__ = [
     "Figure",
@@ -27,6 +27,7 @@ __all__ = [
     "divergence",
     "frontier",
     "latency_by_size",
+    "latency_by_threads",
     "latency_ecdf",
     "latency_histogram",
     "latency_shapes",

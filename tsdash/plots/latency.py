@@ -179,8 +179,9 @@ def latency_ecdf(latency: Latency | None, mode: str, dark: bool) -> go.Figure:
     return described(fig, f"Share of calls done within a time: {formats.joined(parts)}.")
 
 
-def latency_timeline(latency: Latency | None, mode: str, dark: bool) -> go.Figure:
-    """Every call in the order in which it was made; the warm-up is shaded and not counted."""
+def latency_timeline(latency: Latency | None, mode: str, dark: bool, *, steady: int | None = None) -> go.Figure:
+    """Every call in the order in which it was made; the warm-up is shaded and not counted. `steady` is the number of calls of
+    the mode after which its speed changed no more."""
     title = "Call by call"
     arms = _arms(latency, mode)
     if arms is None:
@@ -206,6 +207,11 @@ def latency_timeline(latency: Latency | None, mode: str, dark: bool) -> go.Figur
         fig.add_vrect(x0=0.5, x1=warm + 0.5, fillcolor=look.border, opacity=0.5, line_width=0)
         words = f"warm-up, {formats.counted(warm, 'call')}, not counted"
         label(fig, f" ◂ {words}", dark, x=warm + 0.5, y=1, yref="paper", yanchor="top", muted=True)
+    if steady and steady < warm:
+        place = warm - len(arms[1].warmup_s) + steady + 0.5
+        fig.add_vline(x=place, line={"color": mode_colour(mode, dark), "width": 1.5, "dash": "dash"})
+        label(fig, f" {mode} steady", dark, x=place, y=0, yref="paper", yanchor="bottom", muted=True)
+        words += f"; {mode} is steady after {formats.counted(steady, 'call')}"
     first, last = float(pooled.min()) * 0.9, float(pooled.max()) * 1.5
     fig.update_yaxes(title=f"{unit}, log scale", **_time_ticks(first, last, True))
     fig.update_xaxes(range=[0, total + 1], showgrid=False, title="call" + _thinning(arms), tickformat=",d")

@@ -14,6 +14,7 @@ from tsdash.tokens import MODES, mode_colour, mode_look
 
 SIZE_TITLE = "Against size: median of a call"
 ITEM_TITLE = "Against size: cost of one item"
+THREADS_TITLE = "Against threads: median of a call"
 VISITS_TITLE = "Alternating shapes: time by visit"
 
 
@@ -32,12 +33,37 @@ def latency_by_size(points: Sequence[Point], dim: str, dark: bool, *, per_item: 
     """A line for each contender through its medians, the intervals as bars; both axes are logarithmic. With `per_item`
     every time is divided by the size."""
     title = ITEM_TITLE if per_item else SIZE_TITLE
-    sizes = sorted({point.size for point in points})
-    if len(sizes) < 2:
+    if len({point.size for point in points}) < 2:
         return nothing(dark, title, "Only one size was timed. Sweep a dim to see how latency grows with it.")
     scaled = {point: (point.size if per_item else 1) for point in points}
+    return _lines(canvas(dark, f"{title}, by {dim}", showlegend=False), points, scaled, dim, dark, f"{title} by {dim}")
+
+
+def latency_by_threads(points: Sequence[Point], dark: bool) -> go.Figure:
+    """The same lines against the number of threads that compute, which is the `size` of each point."""
+    if len({point.size for point in points}) < 2:
+        return nothing(dark, THREADS_TITLE, "One number of threads was timed. Give several, such as 1,2,4, to compare.")
+    title = _thread_finding(points)
+    return _lines(canvas(dark, title, showlegend=False), points, dict.fromkeys(points, 1), "threads", dark, title)
+
+
+def _thread_finding(points: Sequence[Point]) -> str:
+    """Which number of threads is the quickest for the export, or for what there is."""
+    last = points[-1].arm
+    own = [point for point in points if point.arm == last]
+    best, one = min(own, key=lambda point: point.median_s), min(own, key=lambda point: point.size)
+    if best is one:
+        return f"Threads: {last} is quickest with {formats.counted(one.size, 'thread')}"
+    return (
+        f"Threads: {last} is {formats.ratio(one.median_s / best.median_s)} as fast with {best.size} as with {one.size}"
+    )
+
+
+def _lines(
+    fig: go.Figure, points: Sequence[Point], scaled: dict[Point, int], axis: str, dark: bool, said: str
+) -> go.Figure:
+    """A line for each contender through its medians, divided by the share that `scaled` gives, with intervals and names."""
     unit, second = unit_of(point.median_s / share for point, share in scaled.items())
-    fig = canvas(dark, f"{title}, by {dim}", showlegend=False)
     for arm in dict.fromkeys(point.arm for point in points):
         own = sorted((point for point in points if point.arm == arm), key=lambda point: point.size)
         times = [point.median_s / scaled[point] / second for point in own]
@@ -54,16 +80,17 @@ def latency_by_size(points: Sequence[Point], dim: str, dark: bool, *, per_item: 
                 "width": 3,
                 "thickness": 1,
             },
-            hovertemplate=f"{arm}, {dim} %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
+            hovertemplate=f"{arm}, {axis} %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
         )
     every = [point.median_s / share / second for point, share in scaled.items()]
-    fig.update_xaxes(type="log", tickvals=sizes, ticktext=[formats.count(size) for size in sizes], title=dim)
+    sizes = sorted({point.size for point in points})
+    fig.update_xaxes(type="log", tickvals=sizes, ticktext=[formats.count(size) for size in sizes], title=axis)
     fig.update_yaxes(type="log", title=unit, **log_axis_ticks(min(every) * 0.8, max(every) * 1.25))
     _name_lines(fig, points, scaled, second, dark)
     words = "; ".join(
         f"{point.arm} at {point.size}: {formats.duration(point.median_s / scaled[point])}" for point in points
     )
-    return described(fig, f"{title} by {dim}: {words}.")
+    return described(fig, f"{said}: {words}.")
 
 
 def _name_lines(fig: go.Figure, points: Sequence[Point], scaled: dict[Point, int], second: float, dark: bool) -> None:

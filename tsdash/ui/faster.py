@@ -8,6 +8,7 @@ from tsdash import findings, formats, plan, stats
 from tsdash.plots import (
     Point,
     latency_by_size,
+    latency_by_threads,
     latency_ecdf,
     latency_histogram,
     latency_timeline,
@@ -15,6 +16,7 @@ from tsdash.plots import (
     visits,
 )
 from tsdash.spec import EAGER, Arm, Latency
+from tsdash.ui import service
 from tsdash.ui.page import as_markdown, figure, grid, section
 from tsdash.ui.service import Loaded
 
@@ -37,17 +39,54 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
     )
     section("Faster?", heading, anchor="faster")
     st.caption(as_markdown(_circumstances(latency, arms[EAGER], arms[mode])))
+    _disturbed(loaded, latency)
     cells = grid(2, min_column_width=420)
+    steady = stats.steady_from(arms[mode].warmup_s) if warmup else None
     control = (speed_up.control_low, speed_up.control_high)
     for key, fig in (
         ("ratios", paired_ratio(latency, mode, dark, speed_up=ratio, control=control)),
         ("distribution", latency_histogram(latency, mode, dark, medians_s=medians)),
-        ("timeline", latency_timeline(latency, mode, dark)),
+        ("timeline", latency_timeline(latency, mode, dark, steady=steady)),
         ("ecdf", latency_ecdf(latency, mode, dark)),
     ):
         with cells.cell():
             figure(fig, key=key)
     _sizes(loaded, mode, dark)
+    _threads(latency, mode, dark)
+
+
+def _disturbed(loaded: Loaded, latency: Latency) -> None:
+    """That the machine was busy with other things, and a way to measure again."""
+    disturbances = stats.disturbances(latency)
+    if not disturbances:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":orange-badge[:material/warning: Noisy] {as_markdown(' '.join(disturbances))}")
+        record = loaded.record
+        st.button(
+            "Measure again",
+            key="measure_again",
+            icon=":material/replay:",
+            on_click=lambda: st.query_params.from_dict({"run": str(service.submit(record.spec, record.sweep))}),
+            help="A new run of the same model, modes and cases. Close what else keeps the machine busy first.",
+        )
+
+
+def _threads(latency: Latency, mode: str, dark: bool) -> None:
+    """Latency by the number of threads that compute; nothing where one number was timed."""
+    if latency.by_threads:
+        points = [point for taken in (latency, *latency.by_threads) for point in _points(taken, mode, taken.threads)]
+        with grid(3, min_column_width=330).cell():
+            figure(latency_by_threads(points, dark), key="threads")
+
+
+def _points(latency: Latency, mode: str, size: int) -> list[Point]:
+    """The medians of eager and the mode in one measurement."""
+    return [
+        Point(arm=arm.name, size=size, median_s=middle.value, low_s=middle.low, high_s=middle.high)
+        for arm in latency.arms
+        if arm.name in (EAGER, mode) and (middle := stats.median_interval(arm.samples_s)) is not None
+    ]
 
 
 def _sizes(loaded: Loaded, mode: str, dark: bool) -> None:
@@ -63,12 +102,7 @@ def _sizes(loaded: Loaded, mode: str, dark: bool) -> None:
         else st.segmented_control("Size", dims, default=dims[0], required=True, key="timed_dim")
     )
     timed = [latency for latency in latencies if latency.case.varied in (dim, "base")]
-    points = [
-        Point(arm=arm.name, size=latency.case.dims[dim], median_s=middle.value, low_s=middle.low, high_s=middle.high)
-        for latency in timed
-        for arm in latency.arms
-        if arm.name in (EAGER, mode) and (middle := stats.median_interval(arm.samples_s)) is not None
-    ]
+    points = [point for latency in timed for point in _points(latency, mode, latency.case.dims[dim])]
     alternation = next((taken for taken in latencies[0].alternations if taken.mode == mode), None)
     names = [plan.describe(case, base) if case != base else "base" for case in alternation.cases] if alternation else []
     cells = grid(3, min_column_width=330)
@@ -106,4 +140,6 @@ def _circumstances(latency: Latency, eager: Arm, exported: Arm) -> str:
         tails = [stats.percentile(arm.samples_s, q) for arm in (exported, eager)]
         if None not in tails:
             parts.append(f"p{round(100 * q)} {formats.duration(tails[0])}, eager {formats.duration(tails[1])}")
-    return " · ".join([*parts, *latency.notes, *stats.disturbances(latency)])
+    if exported.same_as:
+        parts.append(f"the same program as {exported.same_as}, measured once for both")
+    return " · ".join([*parts, *latency.notes])
