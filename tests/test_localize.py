@@ -71,3 +71,11 @@ def test_another_dtype_is_not_told() -> None:
     """Nothing is said where the export itself is changed after loading."""
     other = Case(id="c2", dims={}, dtype="float64")
     assert locate("trace", lambda: Model(Branch()), POSITIVE, NEGATIVE, other) == ()
+
+
+def test_a_module_takes_as_long_as_what_it_calls_and_more() -> None:
+    """Eager's time, of every call."""
+    found = locate("trace", lambda: Model(Branch()), POSITIVE, NEGATIVE, CASE)
+    seconds = {module.path: module.eager_s or 0.0 for module in found}
+    assert all(value > 0 for value in seconds.values())
+    assert seconds["the model"] >= max(seconds["before"], seconds["middle"], seconds["after"])

@@ -7,6 +7,7 @@ A script is taken module by module, and only what each does with eager's inputs 
 
 from __future__ import annotations
 
+import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from tsdash.spec import GIVEN, Case, Divergence
 
 DEADLINE_S = 5.0
 MOST_MODULES = 400  # calls that are listed
+TIMED_PASSES = 3  # of eager, after one to warm up
 
 Tensors = list[torch.Tensor]
 
@@ -57,6 +59,7 @@ def locate(
         exported = _traced(build, base, failing, case) if kind == "trace" else {}
         if exported is None:
             return ()
+        times = _timed(build(), failing, case, ends)
         found = []
         for number, call in enumerate(eager[:MOST_MODULES]):
             example = at_base[number] if number < len(at_base) and at_base[number].path == call.path else None
@@ -69,6 +72,7 @@ def locate(
                     if actual is None or actual[0] != call.path
                     else _distance(actual[1], call.outputs),
                     local=_local(kind, call, example, case) if time.monotonic() < ends else None,
+                    eager_s=times[number][1] if number < len(times) and times[number][0] == call.path else None,
                 )
             )
     return tuple(found)
@@ -103,6 +107,34 @@ def _recording(model: torch.nn.Module) -> Iterator[list[_Call]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _timed(model: torch.nn.Module, args: tuple[Any, ...], case: Case, ends: float) -> tuple[tuple[str, float], ...]:
+    """The path and the seconds of every call, modules inside it included: the median of some passes after the first."""
+    passes: list[list[tuple[str, float]]] = []
+    began: list[float] = []
+    now: list[tuple[str, float]] = []
+    hooks = []
+    for path, module in model.named_modules():
+        hooks.append(module.register_forward_pre_hook(lambda *_: began.append(time.perf_counter())))
+        hooks.append(
+            module.register_forward_hook(lambda *_, path=path: now.append((path, time.perf_counter() - began.pop())))
+        )
+    try:
+        while len(passes) <= TIMED_PASSES and (not passes or time.monotonic() < ends):
+            now.clear()
+            seed_all(case.seed)
+            model(*inputs.nest(copy_tensor, args))
+            passes.append(list(now))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    kept = passes[1:] or passes
+    if any(
+        [path for path, _ in one] != [path for path, _ in kept[0]] for one in kept
+    ):  # its state decides what it calls
+        return ()
+    return tuple((calls[0][0], statistics.median(seconds for _, seconds in calls)) for calls in zip(*kept, strict=True))
 
 
 def _traced(

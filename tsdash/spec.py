@@ -236,12 +236,13 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Divergence:
-    """One module in a case that fails: the largest |Δ| of its output against eager's."""
+    """One module in a case that fails: the largest |Δ| of its output against eager's, and its time."""
 
     path: str
     type: str
     accumulated: float | None = None  # as the export runs; None: the export has no such call, or cannot show it
     local: float | None = None  # fed eager's inputs; None: it cannot be exported alone
+    eager_s: float | None = None  # of eager's call, what it calls included
 
 
 @dataclass(frozen=True, kw_only=True)

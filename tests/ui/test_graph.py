@@ -7,21 +7,27 @@ import textwrap
 from streamlit.testing.v1 import AppTest
 
 from tests.test_graph import TRACE
+from tests.test_tokens import contrast
+from tsdash import tokens
+from tsdash.spec import Divergence
+from tsdash.ui.heat import heats, ink_on
 
 OTHER = TRACE.replace("prim::Constant[value=-1]", "prim::Constant[value=4]")
 
 
-def page(**texts: str) -> AppTest:
+def page(divergence: tuple[Divergence, ...] = (), **texts: str) -> AppTest:
     """The section on these texts by mode, the first of them chosen."""
     shown = AppTest.from_string(
         textwrap.dedent("""\
         import streamlit as st
         from tsdash.ui.graph import graph_section
-        graph_section(st.session_state["texts"], next(iter(st.session_state["texts"])), key="graph")
+        texts = st.session_state["texts"]
+        graph_section(texts, next(iter(texts)), key="graph", divergence=st.session_state["divergence"])
         """),
         default_timeout=30,
     )
     shown.session_state["texts"] = texts
+    shown.session_state["divergence"] = divergence
     shown.run()
     assert not shown.exception, shown.exception
     return shown
@@ -69,3 +75,30 @@ def test_a_graph_of_twenty_thousand_operators_is_a_tree_and_a_table() -> None:
 def test_a_mode_without_a_graph_says_so() -> None:
     """One whose export failed."""
     assert page(script="").subheader[0].value == "There is no graph of script."
+
+
+CALLED = (
+    Divergence(path="a", type="Linear", accumulated=1e-7, eager_s=0.001),
+    Divergence(path="a", type="Linear", accumulated=0.5, eager_s=0.002),
+    Divergence(path="the model", type="Net", accumulated=0.5, eager_s=0.006),
+)
+
+
+def test_modules_carry_their_error_and_their_time() -> None:
+    """The largest error and all the time of the calls of a module, in the table and as what the drawing is coloured by."""
+    shown = page(CALLED, trace=TRACE)
+    modules = shown.dataframe[0].value
+    assert list(modules["error"]) == ["0.50", "0.50", "0.50"]
+    assert list(modules["time"]) == ["6.00 ms", "3.00 ms", "3.00 ms"]
+    assert shown.button_group[0].options
+    shown.button_group[0].set_value("time").run()
+    assert any("share of eager's time" in caption.value for caption in shown.caption)
+
+
+def test_text_can_be_read_on_every_colour_of_a_module() -> None:
+    """4.5 : 1, as on the rest of the page; grey for time goes from the border to the text."""
+    known = heats(CALLED)
+    assert known["time"].colours["the model"] == (tokens.LIGHT.text, tokens.DARK.text)
+    for dark in (False, True):
+        for colour in tokens.delta_colours(dark):
+            assert contrast(colour, ink_on(colour)) >= 4.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,10 +15,9 @@ from tsdash.graphdiff import differing
 from tsdash.layout import first_opened, operators_in, visible
 from tsdash.records import Record
 from tsdash.spec import Divergence
-from tsdash.tokens import OUTCOMES, delta_colour
 from tsdash.ui.drawing import Marks, chosen, drawing
-from tsdash.ui.page import as_markdown, grid, section
-from tsdash.ui.style import pair
+from tsdash.ui.heat import SAID, Heat, heats, ink_on
+from tsdash.ui.page import as_markdown, grid, is_dark, section
 
 QUESTION = "What did the export keep?"
 ALONE = "nothing"
@@ -53,7 +51,7 @@ def graph_section(
     beside: str | None = None,
     divergence: Sequence[Divergence] = (),
 ) -> None:
-    """The graph of `mode`, one of the texts by mode, at first `beside` another; `divergence` colours modules by their error."""
+    """The graph of `mode`, one of the texts by mode, at first `beside` another; `divergence` colours modules by error and time."""
     if not texts.get(mode):
         section(QUESTION, f"There is no graph of {mode}.", anchor="graph")
         return
@@ -180,12 +178,19 @@ def _drawings(sides: Sides, found: Mapping[str, frozenset[int]], key: str, diver
     note = st.session_state.pop(f"{key} note", "")
     if note:
         st.info(note, icon=":material/unfold_more:")
-    colours, hints = _errors(divergence)
+    known = heats(divergence)
+    heat = known.get(_coloured_by(known, key))
     cells = grid(len(sides.graphs), min_column_width=420)
     for mode, read in sides.graphs.items():
         place = f"{key} {mode}"
         selected = st.session_state.get(f"{place} chosen")
-        marks = Marks(differing=sides.differing[mode], found=found[mode], chosen=selected, colours=colours, hints=hints)
+        marks = Marks(
+            differing=sides.differing[mode],
+            found=found[mode],
+            chosen=selected,
+            colours=heat.css if heat else None,
+            hints=heat.words if heat else None,
+        )
         with cells.cell():
             if len(sides.graphs) > 1:
                 st.markdown(f"**{as_markdown(mode)}**")
@@ -199,8 +204,20 @@ def _drawings(sides: Sides, found: Mapping[str, frozenset[int]], key: str, diver
             )
             if selected is not None and selected < len(read.nodes):
                 _details(read, read.nodes[selected])
-    if divergence:
-        st.caption("The strip at a module's left is its largest |Δ| against eager, as the export runs.")
+
+
+def _coloured_by(known: Mapping[str, Heat], key: str) -> str:
+    """What the strips at the modules show, said above the drawing; "" where nothing was measured."""
+    if not known:
+        return ""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        by = st.segmented_control(
+            "Colour modules by", list(known), default=next(iter(known)), required=True, key=f"{key} colour",
+            label_visibility="collapsed", help="What the strip at the left of each module shows",
+        )  # fmt: skip
+        by = by if by in known else next(iter(known))
+        st.caption(f"The strip at the left of a module is {SAID[by]}.")
+    return by
 
 
 def _act(place: str, read: Graph, opened: set[str], key: str) -> None:
@@ -238,23 +255,6 @@ def _details(read: Graph, node: Node) -> None:
     ]
     shown = " · ".join(f"{name} `{value.replace('`', chr(39))}`" for name, value in facts if value)
     st.caption(f"**{as_markdown(node.operator)}** {shown}")
-
-
-def _errors(divergence: tuple[Divergence, ...]) -> tuple[dict[str, str], dict[str, str]]:
-    """By module path: the colour of its error, and the error in words."""
-    colours, hints = {}, {}
-    for module in divergence:
-        if module.accumulated is None:
-            continue
-        error = module.accumulated
-        exponent = math.log10(error) if error not in (0.0, math.inf) else 0.0
-        colours[module.path] = (
-            pair((delta_colour(exponent, False), delta_colour(exponent, True)))
-            if error
-            else pair(OUTCOMES["identical"].fill)
-        )
-        hints[module.path] = f"largest |Δ| {formats.delta(error)}"
-    return colours, hints
 
 
 def _hits(sides: Sides, found: Mapping[str, frozenset[int]]) -> None:
@@ -298,12 +298,11 @@ def _modules(sides: Sides, divergence: tuple[Divergence, ...]) -> None:
     table = pd.DataFrame(rows.values())
     numbers = [name for name in table if name not in ("module", "path")]
     table[numbers] = table[numbers].fillna(0).astype("int64")
-    errors = {module.path: module.accumulated for module in divergence if module.accumulated is not None}
-    if errors:
-        table["|Δ|"] = [formats.delta(errors.get(str(path))) for path in table["path"]]
-    colours = {path: delta_colour(math.log10(e), False) for path, e in errors.items() if e and e != math.inf}
+    known = heats(divergence)
+    for name, heat in known.items():
+        table[name] = [heat.words.get(str(path), formats.ABSENT) for path in table["path"]]
     st.dataframe(
-        _coloured(table, colours) if colours else table,
+        _coloured(table, known) if known else table,
         column_order=[name for name in table if name != "path"],
         hide_index=True,
         row_height=ROW_PX,
@@ -312,12 +311,15 @@ def _modules(sides: Sides, divergence: tuple[Divergence, ...]) -> None:
     )
 
 
-def _coloured(table: pd.DataFrame, colours: Mapping[str, str]) -> object:
-    """The table with each error on the colour of its size."""
-    return table.style.apply(
-        lambda _: [f"background-color: {colours[path]}" if path in colours else "" for path in table["path"]],
-        subset=["|Δ|"],
-    )
+def _coloured(table: pd.DataFrame, known: Mapping[str, Heat]) -> object:
+    """The table with each error and each time on its colour."""
+    dark = is_dark()
+
+    def look(column: pd.Series) -> list[str]:
+        colours = [known[str(column.name)].colours.get(str(path)) for path in table["path"]]
+        return [f"background-color: {pair[dark]}; color: {ink_on(pair[dark])}" if pair else "" for pair in colours]
+
+    return table.style.apply(look, subset=list(known))
 
 
 def _by_group(read: Graph, nodes: frozenset[int]) -> dict[int, int]:
