@@ -90,7 +90,7 @@ def test_failure_and_doubt_are_both_told() -> None:
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ({"trace": "iiii", "script": "inii"}, "Never: all two modes agree with eager in all 4 cases."),
+        ({"trace": "iiii", "script": "inii"}, "Never: both modes agree with eager in all 4 cases."),
         ({"trace": "iiii"}, "Never: trace agrees with eager in all 4 cases."),
         ({"trace": "imii"}, "trace fails on negative values."),
         ({"trace": "immi"}, "trace fails on negative values and in training."),

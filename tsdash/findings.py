@@ -99,10 +99,9 @@ def where_it_fails(cells: Sequence[Cell]) -> str:
 
 def _never(run: Sequence[Cell], modes: Sequence[str]) -> str:
     cases = len({case.id for _, case, _ in run})
-    who = modes[0] if len(modes) == 1 else "all " + formats.word(len(modes)) + " modes agree with eager"
-    if len(modes) == 1:
-        return f"Never: {who} agrees with eager in all {formats.counted(cases, 'case')}."
-    return f"Never: {who} in all {formats.counted(cases, 'case')}."
+    every = "both" if len(modes) == 2 else f"all {formats.word(len(modes))}"
+    who = f"{modes[0]} agrees" if len(modes) == 1 else f"{every} modes agree"
+    return f"Never: {who} with eager in all {formats.counted(cases, 'case')}."
 
 
 def _places(by_axis: Mapping[str, Sequence[tuple[str, Case]]]) -> list[str]:

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from tests.ui.conftest import EQUAL, GUILTY, early_exit, result
 from tsdash.spec import RunSpec
 from tsdash.store import Store
-from tsdash.ui import mend, service
+from tsdash.ui import mend, selection, service
 
 PAGE = "../../pages/explore.py"
 
@@ -363,3 +363,13 @@ def test_a_model_file_can_be_uploaded(submitted: list[RunSpec]) -> None:
     page.button(key="start").click().run()
     assert submitted[0].model.filename == "mine.py"
     assert submitted[0].cases[0].dims == {"rows": 3}
+
+
+def test_the_next_failure_comes_round(finished: Callable[..., int]) -> None:
+    """From a case that agrees, the next failure is the one that fails, and so is the one before."""
+    loaded = service.load(finished())
+    here = selection.at(loaded, "script", "c2")
+    failing = ("trace", next(case.id for case in loaded.record.spec.cases if case.values == "x100"))
+    assert selection.step_failure(loaded, here, 1) == failing
+    assert selection.step_failure(loaded, here, -1) == failing
+    assert selection.step_failure(loaded, selection.at(loaded, *failing), 1) is None

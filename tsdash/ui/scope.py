@@ -37,14 +37,14 @@ def scope(loaded: Loaded, selection: Selection) -> None:
     st.space("small")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
-            "Mode", modes, key="mode", width=130, on_change=chosen, args=("mode",), help="The export that is looked at"
+            "Mode", modes, key="mode", width=120, on_change=chosen, args=("mode",), help="The export that is looked at"
         )
         st.selectbox(
             "Case",
             list(names),
             format_func=lambda case: names.get(case, case),
             key="case",
-            width=250,
+            width=225,
             on_change=chosen,
             args=("case",),
             help="The inputs that are looked at. A click in the grid selects too; the browser's Back goes back.",
@@ -56,7 +56,7 @@ def scope(loaded: Loaded, selection: Selection) -> None:
                 list(shown),
                 format_func=lambda path: shown.get(path, path),
                 key="output",
-                width=200,
+                width=185,
                 on_change=chosen,
                 args=("output",),
                 help="Which of the tensors that forward returns",
@@ -106,7 +106,7 @@ def _beside(modes: list[str], names: dict[str, str], selection: Selection) -> No
         others,
         format_func=lambda name: names.get(name, name),
         key="beside",
-        width=130,
+        width=120,
         on_change=chosen,
         args=("beside",),
         help="Another mode on this case, or another case in this mode, drawn beside it on the same axes",

@@ -91,10 +91,11 @@ def first_failure(loaded: Loaded) -> tuple[str, str]:
 def step_failure(loaded: Loaded, selection: Selection, by: int) -> tuple[str, str] | None:
     """The next failing cell, `by` 1, or the one before, −1, in the order of modes and cases, round and round."""
     table = loaded.table
-    keys = list(zip(table["mode"], table["case"], strict=True))
-    here = keys.index((selection.mode, selection.case.id))
-    failing = [i for i, outcome in enumerate(table["outcome"]) if outcome in FAILING and i != here]
-    if not failing:
+    here = ((table["mode"] == selection.mode) & (table["case"] == selection.case.id)).to_numpy().argmax()
+    failing = table["outcome"].isin(FAILING).to_numpy().nonzero()[0]
+    failing = failing[failing != here]
+    if not len(failing):
         return None
-    beyond = [i for i in failing if (i > here if by > 0 else i < here)] or failing
-    return keys[beyond[0] if by > 0 else beyond[-1]]
+    beyond = failing[failing > here] if by > 0 else failing[failing < here]
+    place = (beyond if len(beyond) else failing)[0 if by > 0 else -1]
+    return str(table["mode"].iloc[place]), str(table["case"].iloc[place])
