@@ -39,7 +39,6 @@ def again(record: Record) -> None:
 
 def show(run: int) -> None:
     """Let the address name the run, with nothing selected in it yet."""
-    selection.forget()
     st.query_params.from_dict({"run": str(run)})
 
 

@@ -38,9 +38,16 @@ def filters(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that the reader asks for: by words, by model, by verdict; pinned runs first if wished."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         words = st.text_input(
-            "Search", placeholder="model, mode, name, note", key="search", bind="query-params", width=240
+            "Search",
+            placeholder="model, mode, name, note",
+            key="search",
+            bind="query-params",
+            width=240,
+            help="Every word has to occur somewhere in the run's line.",
         )
-        model = st.selectbox("Model", [ANY, *dict.fromkeys(table["model"])], key="of_model", width=240)
+        model = st.selectbox(
+            "Model", [ANY, *dict.fromkeys(table["model"])], key="of_model", width=240, help="Runs of one model alone"
+        )
         labels = {name: f"{look.glyph} {look.label}" for name, look in VERDICTS.items()}
         verdict = st.segmented_control(
             "Verdict",
@@ -49,8 +56,9 @@ def filters(table: pd.DataFrame) -> pd.DataFrame:
             required=True,
             format_func=lambda name: labels.get(name, name),
             key="verdict",
+            help="The worst verdict of a run's modes",
         )
-        pinned = st.toggle("Pinned only", key="pinned_only")
+        pinned = st.toggle("Pinned only", key="pinned_only", help="Runs that are never removed to make room")
     if words:
         text = table[["model", "modes", "name", "note", "torch", "verdict"]].agg(" ".join, axis=1).str.lower()
         table = table[[all(word in line for word in words.lower().split()) for line in text]]
@@ -85,15 +93,17 @@ def one(run: int, table: pd.DataFrame) -> None:
     row = table[table["run"] == run].iloc[0]
     store = service.store()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        if st.button("Open in Explore", icon=":material/open_in_new:", key="open"):
+        if st.button("Open in Explore", icon=":material/open_in_new:", key="open", help="All results of this run"):
             st.switch_page(EXPLORE, query_params={"run": str(run)})
-        name = st.text_input("Name", row["name"], key=f"name {run}", width=220)
-        note = st.text_input("Note", row["note"], key=f"note {run}", width=340)
+        name = st.text_input("Name", row["name"], key=f"name {run}", width=220, help="Stands in this list")
+        note = st.text_input(
+            "Note", row["note"], key=f"note {run}", width=340, help="For yourself and your team; Search finds it"
+        )
         pinned = st.toggle(
             "Pinned", bool(row["pinned"]), key=f"pin {run}", help="A pinned run is never removed to make room."
         )
         st.space("stretch")
-        if st.button("Delete", icon=":material/delete:", key="delete"):
+        if st.button("Delete", icon=":material/delete:", key="delete", help="Can be undone for a day"):
             store.delete(run)
             st.session_state["deleted"] = run
             st.rerun()
@@ -109,7 +119,7 @@ def undo() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"Run {run} is deleted; it is gone for good in a day.")
-        if st.button("Undo", icon=":material/undo:", key="undo"):
+        if st.button("Undo", icon=":material/undo:", key="undo", help="Bring the run back"):
             service.store().restore(run)
             del st.session_state["deleted"]
             st.rerun()
@@ -161,7 +171,7 @@ def page() -> None:
     undo()
     if table.empty:
         section("What has run?", findings.history([], {}))
-        if st.button("Run something", icon=":material/play_arrow:", key="start"):
+        if st.button("Run something", icon=":material/play_arrow:", key="start", help="To Explore"):
             st.switch_page(EXPLORE)
         return
     shown = filters(table)

@@ -81,7 +81,12 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
         n = 0 if choice is None else len(choice.cases) * len(choice.modes)
         label = "Running" if running else f":primary[**Run {formats.counted(n, 'case')}**]" if n else "Run"
         pressed = button.button(
-            label, icon=":material/play_arrow:", shortcut="Ctrl+Enter", disabled=running or not n, key="start"
+            label,
+            icon=":material/play_arrow:",
+            shortcut="Ctrl+Enter",
+            disabled=running or not n,
+            key="start",
+            help="Export the model in each mode and compare every case with eager",
         )
         if problem:
             st.error(as_markdown(problem), icon=":material/error:")

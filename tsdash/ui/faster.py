@@ -99,7 +99,14 @@ def _sizes(loaded: Loaded, mode: str, dark: bool) -> None:
     dim = (
         dims[0]
         if len(dims) == 1
-        else st.segmented_control("Size", dims, default=dims[0], required=True, key="timed_dim")
+        else st.segmented_control(
+            "Size",
+            dims,
+            default=dims[0],
+            required=True,
+            key="timed_dim",
+            help="The dim along which the times below are drawn; all others are as in the base case.",
+        )
     )
     timed = [latency for latency in latencies if latency.case.varied in (dim, "base")]
     points = [point for latency in timed for point in _points(latency, mode, latency.case.dims[dim])]

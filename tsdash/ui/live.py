@@ -155,6 +155,7 @@ def _progress(loaded: service.Loaded, dark: bool) -> None:
                 "Cancel",
                 icon=":material/stop_circle:",
                 key="cancel",
+                help="End this run now; what it has so far is kept",
                 on_click=service.engine().cancel,
                 args=(record.id,),
             )
@@ -200,7 +201,13 @@ def failed(record: Record, again: Callable[[], None]) -> None:
     if failure and failure.traceback:
         with st.expander("The traceback"):
             st.code(failure.traceback, language=None)
-    st.button("Run again", icon=":material/refresh:", key="again", on_click=again)
+    st.button(
+        "Run again",
+        icon=":material/refresh:",
+        key="again",
+        on_click=again,
+        help="The same model, modes and cases, as a new run",
+    )
 
 
 def stopped(loaded: service.Loaded, again: Callable[[], None]) -> None:
@@ -212,4 +219,10 @@ def stopped(loaded: service.Loaded, again: Callable[[], None]) -> None:
         f"{word} after {formats.waiting(seconds)}",
         findings.cancelled(done=len(record.swept), planned=len(loaded.table)),
     )
-    st.button("Run again", icon=":material/refresh:", key="again", on_click=again)
+    st.button(
+        "Run again",
+        icon=":material/refresh:",
+        key="again",
+        on_click=again,
+        help="The same model, modes and cases, as a new run",
+    )

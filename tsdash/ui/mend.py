@@ -69,7 +69,13 @@ def try_fix(record: Record, causes: Sequence[Cause], marks: Mapping[int, Mark]) 
             on_click=run_changed,
             args=(record, edited.text),
         )
-        st.button("Close", key="mend close", on_click=st.session_state.pop, args=(is_open,))
+        st.button(
+            "Close",
+            key="mend close",
+            help="Put the editor away; what was typed is forgotten",
+            on_click=st.session_state.pop,
+            args=(is_open,),
+        )
         st.caption("Nothing is changed yet." if unchanged else KEYS_HELP)
     if edited.run and not unchanged:
         run_changed(record, edited.text)
@@ -120,5 +126,6 @@ def mended(loaded: Loaded) -> None:
         f"Back to run {before}",
         icon=":material/arrow_back:",
         key="before mending",
+        help="The run whose source was changed",
         on_click=lambda: st.query_params.from_dict({"run": str(before)}),
     )

@@ -15,7 +15,6 @@ from tsdash.spec import Case, CaseResult, Judgement, OutputFacts
 from tsdash.tokens import OUTCOMES
 from tsdash.ui.service import Loaded
 
-NAMES = ("mode", "case", "output", "beside")  # in the address
 FAILING = tuple(name for name in OUTCOMES if name not in (*findings.GOOD, findings.NOT_RUN))
 
 
@@ -37,14 +36,9 @@ def select(**chosen: str) -> None:
 
 
 def chosen(name: str) -> None:
-    """Callback of a widget: its value into the address."""
-    select(**{name: st.session_state[name]})
-
-
-def forget() -> None:
-    """Nothing is selected any more, for another run is shown."""
-    for name in NAMES:
-        st.session_state.pop(name, None)
+    """Callback of a widget: its value into the address. A widget that is gone with its run has none."""
+    if name in st.session_state:
+        select(**{name: st.session_state[name]})
 
 
 def selected(loaded: Loaded) -> Selection:

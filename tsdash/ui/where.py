@@ -99,8 +99,9 @@ def _chosen(label: str, items: Sequence[Item], name: Callable[[Item], str], key:
         return items[0] if items else None
     names = [name(item) for item in items]
     at = st.selectbox(
-        label, range(len(items)), format_func=names.__getitem__, key=key, label_visibility="collapsed", width=300
-    )
+        label, range(len(items)), format_func=names.__getitem__, key=key, width=300,
+        help="Of a tensor with more axes than fit, the largest |Δ| over all the others is drawn.",
+    )  # fmt: skip
     return items[at or 0]
 
 
