@@ -46,7 +46,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             name = st.selectbox(
-                "Model", _names_with(str(st.session_state["model"] or "")), key="model", accept_new_options=True, width=300,
+                "Model", _names_with(str(st.session_state["model"] or "")), key="model", accept_new_options=True, width=280,
                 help="A model of the gallery, one of torchvision's, the path of a model file of your own (decoder.py) or an entry point (package.module:factory). Type to search or to enter a path.",
             )  # fmt: skip
             effort = st.segmented_control(
@@ -54,7 +54,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
                 help="How many sizes, values, dtypes and layouts are tried. Sweep shows them all, and lets you change them.",
             )  # fmt: skip
             preset = st.selectbox(
-                "Vary", list(plan.PRESETS), key="preset", width=150,
+                "Vary", list(plan.PRESETS), key="preset", width=140,
                 help="What is tried: everything that the effort plans, or one kind of change alone. shapes: sizes and layouts. numbers: values and seeds. precision: dtypes. state: train and eval, gradients, later calls.",
             )  # fmt: skip
             popover = st.popover("Sweep", icon=":material/tune:", help="What is varied from the base case")
@@ -63,12 +63,14 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
                 "Latency", key="latency", help="Time every mode beside eager on the base case, interleaved."
             )
             st.space("stretch")
-            shortcuts()
             button = st.empty()
-        modes = st.pills(
-            "Export modes", list(EXPORTERS), selection_mode="multi", key="modes", label_visibility="collapsed",
-            help="Ways to export the model. trace records one run, script compiles the source, export captures a graph with its constraints; freeze folds weights and attributes in.",
-        )  # fmt: skip
+        with st.container(horizontal=True, gap="small"):
+            modes = st.pills(
+                "Export modes", list(EXPORTERS), selection_mode="multi", key="modes", label_visibility="collapsed",
+                help="Ways to export the model. trace records one run, script compiles the source, export captures a graph with its constraints; freeze folds weights and attributes in.",
+            )  # fmt: skip
+            st.space("stretch")
+            shortcuts()
         choice, problem = _checked(
             str(name or ""),
             (str(effort), str(preset)),

@@ -81,7 +81,7 @@ def _slider() -> None:
         key="tolerance",
         width=230,
         on_change=chosen,
-        args=("tolerance",),
+        args=("tolerance", OWN_RULE),
         help="Judge the whole run anew, without running anything. tsdash's own rule asks what the arithmetic explains: it compares "
         "both sides with eager in float64. A tolerance of yours takes its place: every |Δ| up to it passes.",
     )

@@ -108,7 +108,7 @@ def _beside(modes: list[str], names: dict[str, str], selection: Selection) -> No
         key="beside",
         width=120,
         on_change=chosen,
-        args=("beside",),
+        args=("beside", NOTHING),
         help="Another mode on this case, or another case in this mode, drawn beside it on the same axes",
     )
 

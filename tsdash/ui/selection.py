@@ -35,10 +35,13 @@ def select(**chosen: str) -> None:
     st.query_params.update({**kept, **chosen})
 
 
-def chosen(name: str) -> None:
-    """Callback of a widget: its value into the address. A widget that is gone with its run has none."""
-    if name in st.session_state:
-        select(**{name: st.session_state[name]})
+def chosen(name: str, default: str = "") -> None:
+    """Callback of a widget: its value into the address, which stays as short as it can. A widget that is gone has none."""
+    value = st.session_state.get(name, default)
+    if value != default:
+        select(**{name: value})
+    elif name in st.query_params:
+        del st.query_params[name]
 
 
 def selected(loaded: Loaded) -> Selection:
