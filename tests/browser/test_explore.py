@@ -121,11 +121,11 @@ def test_a_server_that_is_gone_is_said(context: BrowserContext, server: str) -> 
     """While the server does not answer a bar says so; once it does, the bar is gone."""
     page = context.new_page()
     page.goto(f"{server}/?model=mlp")
-    rest(page)
+    page.get_by_role("button", name="Run ").first.wait_for(timeout=RUN_MS)
     page.route("**/_stcore/health", lambda route: route.fulfill(status=503))
-    expect(page.get_by_text("The server does not answer")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("The server does not answer")).to_be_visible(timeout=RUN_MS)
     page.unroute("**/_stcore/health")
-    expect(page.get_by_text("The server does not answer")).to_be_hidden(timeout=30_000)
+    expect(page.get_by_text("The server does not answer")).to_be_hidden(timeout=RUN_MS)
 
 
 def test_no_accessibility_fault(opened: Opened) -> None:

@@ -1,0 +1,41 @@
+"""Inputs of the reader's own on the page: a file becomes a case, and its labels count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tests.ui.conftest import EQUAL, early_exit, result
+from tests.ui.test_explore import explore, headings, html, submitted
+from tsdash import plan
+from tsdash.spec import Classes, RunSpec
+from tsdash.store import Store
+
+__all__ = ["submitted"]  # a fixture
+
+
+def test_each_file_is_one_more_case(submitted: list[RunSpec]) -> None:
+    """The cases of the plan, and one on the inputs of the file, which is kept in the home."""
+    page = explore(model="mlp")
+    page.file_uploader(key="own inputs").set_value([("mine.csv", b"a,b\n1,2\n", "text/csv")]).run()
+    page.button(key="start").click().run()
+    *planned, mine = submitted[0].cases
+    assert not any(case.inputs for case in planned)
+    assert mine.varied == "inputs"
+    assert Path(mine.inputs).read_bytes() == b"a,b\n1,2\n"
+
+
+def test_labels_give_accuracy_and_agreement(store: Store) -> None:
+    """The heading counts right rows, the table has every pair."""
+    spec = early_exit()
+    spec = replace(spec, cases=plan.with_files(spec.cases, ["/somewhere/mine.npz"]))
+    run = store.create(spec, {}, {})
+    store.begin(run)
+    for case in spec.cases:
+        for mode, actual in (("trace", (0, 0)), ("script", (0, 1))):
+            known = Classes(path="output", expected=(0, 1), actual=actual, labels=(0, 1)) if case.inputs else None
+            store.add_case(run, replace(result(case, mode, EQUAL), classes=known), {})
+    store.end(run, "done")
+    page = explore(run=str(run))
+    assert "eager is right in 2 of 2 rows, trace in 1 and script in 2." in headings(page)
+    assert "same as script" in html(page)
