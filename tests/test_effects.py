@@ -119,3 +119,13 @@ def test_what_a_mode_keeps_is_said_in_sentences():
         "Told train() or eval() after loading, it answers as eager does.",
         "Cast to another dtype after loading, it answers as eager does in 0 of 1 case.",
     )
+
+
+def test_what_saving_changes_is_said():
+    """The same answer up to rounding is no change; another one is, and so is an error."""
+    given = ((X,), {})
+    assert effects.saved(torch.exp, lambda: lambda x: torch.exp(x) * (1 + 1e-7), given, CASE) is None
+    change = effects.saved(torch.exp, lambda: torch.sin, given, CASE)
+    assert contract.sentence(change) == "the base case: an answer in memory, another one once it is saved and loaded."
+    broken = effects.saved(torch.exp, lambda: torch.nn.Linear(9, 9), given, CASE)
+    assert broken.actual == "RuntimeError raised"

@@ -44,10 +44,12 @@ layers             |                                                            
 layout             | graph layers                                                       |
 graphtext          | tracebacks                                                         | (torch)
 ranges             | spec inputs                                                        | (torch)
-exporters          | spec tracebacks inputs ranges complaints graphtext (mutation)      | (torch)
+contract           | spec formats                                                       |
+state              |                                                                    | torch numpy
+exporters          | spec tracebacks inputs ranges contract complaints graphtext        | (torch)
+                   | (state mutation)                                                   |
 plan               | spec errors models transforms inputs exporters                     |
 tensorfile         |                                                                    | torch
-state              |                                                                    | torch numpy
 nodes              |                                                                    | torch numpy
 tree               | spec nodes                                                         | torch
 decades            |                                                                    | numpy
@@ -64,9 +66,8 @@ calling            | spec seeds inputs tensorfile                               
 sameness           | tensorfile                                                         | torch
 questions          | spec errors study tracebacks models.loading inputs exporters tree  | torch
                    | timing calling ties                                                |
-contract           | spec formats                                                       |
 judge              | spec formats stats contract                                        |
-effects            | facts formats inputs nodes tree compare calling contract judge     | torch
+effects            | spec facts formats inputs nodes tree compare calling contract judge | torch
 noise              | facts inputs tree compare calling                                  | torch
 plain              |                                                                    |
 repro              | spec models transforms inputs exporters plan judge plain           | (torch numpy)

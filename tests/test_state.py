@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tsdash.state import fingerprint
+from tsdash.state import fingerprint, parts, written
 
 
 class Counting(torch.nn.Module):
@@ -65,3 +65,16 @@ def test_any_tensor_has_a_fingerprint(tensor: torch.Tensor) -> None:
     model = torch.nn.Module()
     model.held = tensor
     assert fingerprint(model) == fingerprint(model)
+
+
+def test_what_was_written_to_is_named() -> None:
+    """Buffers, parameters, attributes old and new; a value that is written again is as it was."""
+    model = Counting()
+    before = parts(model)
+    model.calls += 1
+    model.lin.weight.data.mul_(2)
+    model.seen.append(1)
+    model.fresh = "new"
+    model.kept = model.kept.clone()
+    assert sorted(written(model, before)) == ["calls", "fresh", "lin.weight", "seen"]
+    assert written(model, parts(model)) == ()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 
 from tsdash import effects, exporters, inputs, questions, tensorfile, tree
-from tsdash.calling import Called, observe, run, same_bits
+from tsdash.calling import Called, default_dtype, observe, run, same_bits
 from tsdash.errors import ModelError
 from tsdash.models import uploads
 from tsdash.models.loading import Loaded, load
@@ -46,6 +45,7 @@ class Author:
         self._loaded: Loaded | None = None
         self._pristine: torch.nn.Module | None = None
         self._artefacts: dict[str, Callable[..., object]] = {}
+        self._exported: Any = None  # the latest, as it is in memory
 
     def answer(self, request: dict[str, Any]) -> Any:
         actions: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -57,6 +57,7 @@ class Author:
             "noise": self._noise,
             "reach": self._reach,
             "export": self._export,
+            "saved": self._saved,
             "fingerprints": self._fingerprints,
             "costs": self._costs,
             "time": self._time,
@@ -263,7 +264,18 @@ class Author:
             dims=case.dims,
             path=Path(request["artefact"]),
             sources=self.loaded.sources,
+            keep=self._keep,
         )
+
+    def _keep(self, exported: Any) -> None:
+        self._exported = exported
+
+    def _saved(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Whether the export answers the base case in memory as it does once it is saved and loaded."""
+        case = from_json(Case, request["case"])
+        load = functools.partial(exporters.EXPORTERS[request["mode"]].load, Path(request["artefact"]), "cpu")
+        change = effects.saved(self._exported, load, inputs.build(self.loaded, case), case)
+        return {"contract": [] if change is None else [change]}
 
     @staticmethod
     def _arguments(request: dict[str, Any]) -> tuple[Array, ...]:
@@ -381,14 +393,3 @@ class Author:
 
 def _bound(model: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], object]:
     return lambda: model(*args, **kwargs)
-
-
-@contextlib.contextmanager
-def default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """Tensors that the model itself creates are made in `dtype` too."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)

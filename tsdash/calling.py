@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,3 +71,14 @@ def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
     if one.device.type == "meta" or other.device.type == "meta":
         return True
     return torch.equal(raw_bytes(one), raw_bytes(other))
+
+
+@contextlib.contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Tensors that the model itself creates are made in `dtype` too."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

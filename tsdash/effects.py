@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from tsdash import formats, inputs, tree
-from tsdash.calling import Called, same_bits
+from tsdash.calling import Called, observe, same_bits
 from tsdash.compare import compare
 from tsdash.contract import LEFT_ALONE, OWN_MEMORY, WRITTEN_TO
 from tsdash.facts import ContractChange
 from tsdash.judge import within_noise
 from tsdash.nodes import Node
+from tsdash.spec import Case
 
 MOST_TENSORS = 256  # outputs times inputs that are looked at for shared memory, squared
 
@@ -68,6 +70,33 @@ def _other_values(actual: Seen, expected: Seen) -> Iterator[ContractChange]:
         elif not within_noise(facts := compare(tensor, other, path=path)):
             off = f"written to otherwise (max |Δ| {formats.delta(facts.max_abs)})"
             yield ContractChange(what="input", path=path, expected=WRITTEN_TO, actual=off)
+
+
+def saved(
+    exported: Any, load: Callable[[], Any], given: tuple[tuple[Any, ...], dict[str, Any]], case: Case
+) -> ContractChange | None:
+    """How an export answers in memory and once it is loaded, where that differs by more than rounding."""
+    sides: list[tuple[str, list[torch.Tensor]]] = []
+    makes: tuple[Callable[[], Any], ...] = (functools.partial(_in_memory, exported), load)
+    for get in makes:
+        try:
+            leaves = tree.flatten(observe(get(), *given, case).output)[1]
+            sides.append(("an answer", leaves))
+        except Exception as error:  # an export raises what it likes
+            sides.append((f"{type(error).__name__} raised", []))
+    (before, expected), (after, actual) = sides
+    pairs = list(zip(actual, expected, strict=False))
+    if before == after == "an answer" and len(actual) == len(expected):
+        if all(a.shape == e.shape and within_noise(compare(a, e, path="")) for a, e in pairs if _lies_in_memory(e)):
+            return None
+        after = "another one"
+    return (
+        None if before == after else ContractChange(what="saved", path="the base case", expected=before, actual=after)
+    )
+
+
+def _in_memory(exported: Any) -> Any:
+    return exported.module() if isinstance(exported, torch.export.ExportedProgram) else exported
 
 
 def _changes(actual: Effects, expected: Effects) -> Iterator[ContractChange]:

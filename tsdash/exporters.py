@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsdash import complaints, graphtext, inputs, ranges
-from tsdash.spec import Export, ExportWarning
+from tsdash.contract import LEFT_ALONE, WRITTEN_TO
+from tsdash.spec import ContractChange, Export, ExportWarning
 from tsdash.tracebacks import SourceMap
 
 if TYPE_CHECKING:
@@ -245,16 +246,20 @@ def run(
     dims: Mapping[str, int] | None = None,
     path: Path,
     sources: SourceMap,
+    keep: Callable[[Any], None] | None = None,
 ) -> Export:
     """Export `model` in `mode` and save the artefact at `path`; whatever the model raises on the way becomes the error.
 
     Works on copies of the inputs and, where `own_copy` can make one, of the model; with grad off, as in the base case.
-    `seconds` is the export alone, without copying and saving.
+    `seconds` is the export alone, without copying and saving. `keep` is given what was exported, as it is in memory.
     """
     import torch
 
+    from tsdash import state
+
     exporter = EXPORTERS[mode]
     copied, (args, kwargs) = own_copy(model) or model, inputs.nest(_clone, (args, kwargs))
+    before = state.parts(copied)
     began, seconds = time.perf_counter(), None
     with complaints.heard(sources) as heard, torch.no_grad():
         try:
@@ -275,12 +280,18 @@ def run(
                     _note("With every size fixed at the example's the export works; it is the moving sizes that fail.")
                 )
             return Export(mode=mode, seconds=seconds or ended_s, warnings=tuple(warned), error=error, ended="raised")
+    if keep is not None:
+        keep(exported)
+    written = state.written(copied, before)
     code, graph = _texts(exported, sources)
     return Export(
         mode=mode,
         seconds=seconds,
         artefact_bytes=path.stat().st_size,
         warnings=heard.warnings(),
+        contract=tuple(
+            ContractChange(what="state", path=name, expected=LEFT_ALONE, actual=WRITTEN_TO) for name in written
+        ),
         code=_cut(code, TEXT_BYTES),
         graph=_cut(graph, GRAPH_BYTES),
         ranges=ranges.allowed(exported, args, kwargs, dynamic, dims or {}),

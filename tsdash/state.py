@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Hashable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
+_MACHINERY = set(vars(torch.nn.Module())) - {"training"}
 _BOOKKEEPING = {"_modules", "_parameters", "_buffers"}  # looked at one by one
 
 
@@ -23,6 +25,28 @@ def fingerprint(model: torch.nn.Module) -> Hashable | None:
         return tuple((name, _module(module)) for name, module in model.named_modules())
     except _OpaqueError:
         return None
+
+
+def written(model: torch.nn.Module, before: dict[str, Hashable]) -> tuple[str, ...]:
+    """The parameters, buffers and attributes that are no longer what `parts` saw, by name, those that came and went among them."""
+    after = parts(model)
+    return tuple(name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name))
+
+
+def parts(model: torch.nn.Module) -> dict[str, Hashable]:
+    """Everything a module holds, by name: tensors by the sum of their bits, plain values by value. What cannot be looked into
+    is left out, and so is what Python and torch keep for themselves."""
+    found: dict[str, Hashable] = {}
+    for path, module in model.named_modules():
+        tensors = {**module._parameters, **module._buffers}
+        for name, value in (*tensors.items(), *vars(module).items()):
+            if name not in _MACHINERY and not name.startswith("__"):
+                with contextlib.suppress(_OpaqueError):
+                    seen = (
+                        (tuple(value.shape), _sum_of_bits(value)) if isinstance(value, torch.Tensor) else _value(value)
+                    )
+                    found[f"{path}.{name}".lstrip(".")] = seen
+    return found
 
 
 class _OpaqueError(Exception):

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tsdash.engine.answers import take
+from tsdash.engine.answers import take, take_all
 from tsdash.engine.references import loaded_author, raise_fault
 from tsdash.engine.setting import Setting
 from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.exporters import EXPORTERS
-from tsdash.spec import ErrorFacts, Export, to_json
+from tsdash.spec import ContractChange, ErrorFacts, Export, to_json
 from tsdash.tracebacks import SourceMap
+
+SAVED_CALL_S = 0.5  # a model whose call takes longer is not called again to see what saving changed
+SAVED_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,8 @@ async def export(setting: Setting, mode: str) -> Exported:
         request = {"do": "export", "mode": mode, "case": to_json(setting.base), "artefact": str(artefact)}
         facts = take(Export, raise_fault(await worker.call(request, limits.export_s)), "ok")
         sources = to_json(take(SourceMap, answer, "sources"))
+        if facts.error is None:
+            facts = await _with_saved(setting, worker, facts, request)
     except (WorkerLost, ModelError) as error:
         ended = error.ended if isinstance(error, WorkerLost) else "raised"
         output = worker.output if worker is not None else ""
@@ -57,3 +62,16 @@ async def export(setting: Setting, mode: str) -> Exported:
         told = ErrorFacts(type="MissingArtefact", message="the export said that it was saved, and left no file")
         return Exported(facts=replace(facts, error=told, ended="raised"), sources=sources)
     return Exported(facts=facts, artefact=artefact, sources=sources)
+
+
+async def _with_saved(setting: Setting, worker: Worker, facts: Export, request: dict[str, Any]) -> Export:
+    """`facts` with what saving and loading changed in the answer; as they are for a model that takes long, or where the
+    worker is lost over it: what was saved is judged elsewhere."""
+    side = (await setting.references.of(setting.base)).side
+    if side.ended != "returned" or (side.seconds or 0.0) > SAVED_CALL_S:
+        return facts
+    try:
+        answer = raise_fault(await worker.call({**request, "do": "saved"}, SAVED_LIMIT_S))["ok"]
+        return replace(facts, contract=(*facts.contract, *take_all(ContractChange, answer, "contract")))
+    except (WorkerLost, ModelError):
+        return facts
