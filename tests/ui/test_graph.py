@@ -72,6 +72,21 @@ def test_a_graph_of_twenty_thousand_operators_is_a_tree_and_a_table() -> None:
     assert list(shown.dataframe[1].value["trace"]) == [20_000]
 
 
+def test_on_demand_the_graph_waits_for_the_reader() -> None:
+    """What it comes to is said at once."""
+    shown = AppTest.from_string(
+        "import streamlit as st\nfrom tsdash.ui.graph import graph_section\n"
+        "graph_section({'trace': st.session_state['text']}, 'trace', key='graph', on_demand=True)\n",
+        default_timeout=30,
+    )
+    shown.session_state["text"] = TRACE
+    shown.run()
+    assert shown.subheader[0].value == "trace keeps 3 operators in 2 modules; 2 are linear."
+    assert not shown.dataframe
+    shown.button(key="graph show").click().run()
+    assert len(shown.dataframe) == 2
+
+
 def test_a_mode_without_a_graph_says_so() -> None:
     """One whose export failed."""
     assert page(script="").subheader[0].value == "There is no graph of script."

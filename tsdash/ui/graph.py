@@ -40,7 +40,8 @@ def graph_of(record: Record, mode: str) -> None:
     """The graphs of a run, that of `mode` first, with the error of its modules where its leading cause has them."""
     causes = record.causes.get(mode, ())
     graphs = {name: export.graph or "" for name, export in record.exports.items()}
-    graph_section(graphs, mode, key=f"graph {record.id}", divergence=causes[0].divergence if causes else ())
+    divergence = causes[0].divergence if causes else ()
+    graph_section(graphs, mode, key=f"graph {record.id}", divergence=divergence, on_demand=True)
 
 
 def graph_section(
@@ -50,18 +51,28 @@ def graph_section(
     key: str,
     beside: str | None = None,
     divergence: Sequence[Divergence] = (),
+    on_demand: bool = False,
 ) -> None:
-    """The graph of `mode`, one of the texts by mode, at first `beside` another; `divergence` colours modules by error and time."""
+    """The graph of `mode`, one of the texts by mode, at first `beside` another; `divergence` colours modules by error and
+    time. `on_demand`: only what it comes to, until the reader wants to see it."""
     if not texts.get(mode):
         section(QUESTION, f"There is no graph of {mode}.", anchor="graph")
         return
     if beside:
         st.session_state.setdefault(f"{key} beside", beside)
-    _body(dict(texts), mode, key, tuple(divergence))
+    _body(dict(texts), mode, key, tuple(divergence), on_demand)
 
 
 @st.fragment
-def _body(texts: dict[str, str], mode: str, key: str, divergence: tuple[Divergence, ...]) -> None:
+def _body(texts: dict[str, str], mode: str, key: str, divergence: tuple[Divergence, ...], on_demand: bool) -> None:
+    if on_demand and not st.session_state.get(f"{key} shown"):
+        section(QUESTION, _finding(_sides(texts, (mode,))), anchor="graph")
+        st.button(
+            "Show the graph", icon=":material/account_tree:", key=f"{key} show",
+            on_click=st.session_state.__setitem__, args=(f"{key} shown", True),
+            help="Draws it, module by module, alone or beside another mode's; with search and counts of operators",
+        )  # fmt: skip
+        return
     others = [name for name, text in texts.items() if text and name != mode]
     heading = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
