@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.ui.test_explore import explore, headings, html, submitted
 from tsdash import plan
 from tsdash.spec import Classes, RunSpec
 from tsdash.store import Store
+from tsdash.ui import service
 
 __all__ = ["submitted"]  # a fixture
 
@@ -39,3 +41,15 @@ def test_labels_give_accuracy_and_agreement(store: Store) -> None:
     page = explore(run=str(run))
     assert "eager is right in 2 of 2 rows, trace in 1 and script in 2." in headings(page)
     assert "same as script" in html(page)
+
+
+def test_a_file_that_no_run_names_is_forgotten(store: Store) -> None:
+    """After a day, with the next file that comes; one that a run was made on stays."""
+    spec = early_exit()
+    used, unused = (service.keep_file("inputs", "mine.csv", content) for content in (b"1", b"2"))
+    store.create(replace(spec, cases=plan.with_files(spec.cases, [str(used)])), {}, {})
+    for path in (used, unused):
+        os.utime(path.parent, (0, 0))
+    service.keep_file("inputs", "mine.csv", b"3")
+    assert used.exists()
+    assert not unused.exists()

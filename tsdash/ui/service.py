@@ -7,6 +7,7 @@ import hashlib
 import ipaddress
 import json
 import re
+import shutil
 import statistics
 import threading
 import time
@@ -35,6 +36,7 @@ MANY_CELLS, SLOW_REFRESH_S = 1000, 2.0  # above that reading and drawing take a 
 FIRST_GUESS_S = 0.15  # a case of a model that nobody has run yet
 LEAST_S = 2.0  # loading and exporting take that long whatever follows
 LATENCY_S = 3.0  # for each contender
+KEPT_FILES_S = 24 * 3600.0  # a file that came and was never run on
 EXPECTED_S = 30.0  # a guess from past runs is kept that long: reading them all takes longer than drawing a page
 
 Cell = tuple[str, str]  # mode, case
@@ -201,12 +203,22 @@ def keep_model(filename: str, text: str) -> ModelSource:
 
 
 def keep_file(kind: str, filename: str, content: bytes) -> Path:
-    """A file that came through the browser, kept in the home under its kind and the SHA-256 of its bytes."""
+    """A file that came through the browser, kept in the home under its kind and the SHA-256 of its bytes, as long as a run
+    names it."""
+    _forget_files(store().folder / kind)
     name = re.sub(r"[^\w.-]", "_", Path(filename).name, flags=re.ASCII).lstrip(".")[-80:]
     path = store().folder / kind / hashlib.sha256(content).hexdigest()[:16] / (name or "file")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
+
+
+def _forget_files(folder: Path) -> None:
+    """Remove what came more than a day ago and belongs to no run."""
+    for kept in folder.glob("*"):
+        named = store().connection().execute("SELECT 1 FROM runs WHERE instr(spec, ?)", (kept.name,)).fetchone()
+        if named is None and kept.stat().st_mtime < time.time() - KEPT_FILES_S:
+            shutil.rmtree(kept, ignore_errors=True)
 
 
 def sweep_facts(sweep: object, effort: str) -> dict[str, object]:
