@@ -15,7 +15,7 @@ from tsdash.ui import arrange, service
 from tsdash.ui.arrange import LARGEST, PLANNED, WORST, Arrangement
 from tsdash.ui.html import outcome_legend
 from tsdash.ui.page import figure, section
-from tsdash.ui.selection import Selection, chosen, select
+from tsdash.ui.selection import Selection, chosen, select, show
 from tsdash.ui.service import Loaded
 
 OWN_RULE = "own"
@@ -73,7 +73,7 @@ def _slider() -> None:
         **{f"{value:g}": f"|Δ| ≤ {formats.power(round(log10(value)))}" for value in TOLERANCES},
     }
     set_to = tolerance()
-    st.session_state["tolerance"] = OWN_RULE if set_to is None else f"{set_to:g}"
+    show("tolerance", OWN_RULE if set_to is None else f"{set_to:g}")
     st.select_slider(
         "Tolerance",
         list(words),

@@ -14,7 +14,7 @@ from tsdash.tokens import OUTCOMES
 from tsdash.ui import service
 from tsdash.ui.page import as_markdown
 from tsdash.ui.results import command
-from tsdash.ui.selection import FAILING, Selection, chosen, select, step_failure
+from tsdash.ui.selection import FAILING, Selection, chosen, select, show, step_failure
 from tsdash.ui.service import Loaded
 
 MOST_OPTIONS = 400  # cases that a selector lists; beyond that the failing ones, and the grid for the others
@@ -100,7 +100,7 @@ def _beside(modes: list[str], names: dict[str, str], selection: Selection) -> No
     """A second mode, or a second case, to look at side by side with the selected one."""
     others = [NOTHING, *(m for m in modes if m != selection.mode), *(c for c in names if c != selection.case.id)]
     asked = st.query_params.get("beside")
-    st.session_state["beside"] = asked if asked in others else NOTHING
+    show("beside", asked if asked in others else NOTHING)
     st.selectbox(
         "Beside",
         others,

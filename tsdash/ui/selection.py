@@ -15,6 +15,7 @@ from tsdash.spec import Case, CaseResult, Judgement, OutputFacts
 from tsdash.tokens import OUTCOMES
 from tsdash.ui.service import Loaded
 
+_SHOWN = "shown"  # in the session: the values that widgets were given
 FAILING = tuple(name for name in OUTCOMES if name not in (*findings.GOOD, findings.NOT_RUN))
 
 
@@ -35,9 +36,20 @@ def select(**chosen: str) -> None:
     st.query_params.update({**kept, **chosen})
 
 
+def show(name: str, value: str) -> None:
+    """Let a widget begin with a value that comes from the address, or from what is there by default."""
+    st.session_state[name] = value
+    st.session_state.setdefault(_SHOWN, {})[name] = value
+
+
 def chosen(name: str, default: str = "") -> None:
-    """Callback of a widget: its value into the address, which stays as short as it can. A widget that is gone has none."""
+    """Callback of a widget: its value into the address, which stays as short as it can.
+
+    Streamlit also calls back for a widget that appears with a value of ours; that is no choice.
+    """
     value = st.session_state.get(name, default)
+    if value == st.session_state.get(_SHOWN, {}).get(name):
+        return
     if value != default:
         select(**{name: value})
     elif name in st.query_params:
@@ -48,12 +60,13 @@ def selected(loaded: Loaded) -> Selection:
     """What the address selects, else the first case that fails. The widgets follow."""
     spec = loaded.record.spec
     mode, case_id = first_failure(loaded)
-    st.session_state["mode"] = mode = _asked("mode", spec.modes, mode)
-    st.session_state["case"] = case_id = _asked("case", [case.id for case in spec.cases], case_id)
+    mode, case_id = _asked("mode", spec.modes, mode), _asked("case", [case.id for case in spec.cases], case_id)
+    show("mode", mode)
+    show("case", case_id)
     selection = at(loaded, mode, case_id)
     if selection.output and selection.result:
         asked = _asked("output", [facts.path for facts in selection.result.outputs], selection.output.path)
-        st.session_state["output"] = asked
+        show("output", asked)
         output = next(facts for facts in selection.result.outputs if facts.path == asked)
         return Selection(**{**selection.__dict__, "output": output})
     return selection
