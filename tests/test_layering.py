@@ -91,8 +91,9 @@ verdicts           | spec exporters stats contract judge records libraries      
                    | recommendation                                                     |
 rejudge            | spec errors judge records verdicts                                 |
 archive            | spec errors schema store                                           |
+search             | spec formats plan judge records                                    |
 engine             | spec errors formats environment tracebacks models exporters judge  | psutil
-                   | store verdicts study                                               |
+                   | store verdicts study plan search                                   |
 engine.coldstart   | worker engine                                                      |
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
@@ -103,10 +104,10 @@ plots              | spec formats tokens glossary                               
 ui.style           | tokens                                                             |
 ui.html            | spec formats tokens glossary findings ui.style                     |
 overview           | spec stats records recommendation verdicts findings tables ui.html | pandas
-summary            | formats tokens                                                     |
+summary            | spec formats tokens                                                |
 progress           | spec formats environment records engine                            |
 report             | spec formats tokens exporters stats contract judge records libraries | numpy pandas plotly
-                   | verdicts rejudge findings tables plots                             |
+                   | verdicts rejudge search findings tables plots                      |
 result             | spec stats judge records store verdicts findings tables ui.style   | (pandas)
                    | ui.html recommendation overview summary report                     |
 api                | spec errors models inputs exporters plan store engine progress     |
@@ -114,14 +115,14 @@ api                | spec errors models inputs exporters plan store engine progr
 testing            | plan judge summary result api                                      |
 cli                | spec errors formats tokens environment models transforms inputs    |
                    | exporters plan stats judge repro diagnose.catalogue records store  |
-                   | verdicts rejudge archive engine findings tables plots summary      |
-                   | progress report                                                    |
+                   | verdicts rejudge search archive engine findings tables plots       |
+                   | summary progress report                                            |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
                    | exporters plan elements stats judge repro diagnose.catalogue study |
                    | graph graphdiff layout                                             |
-                   | records store verdicts archive engine findings tables plots report |
-                   | libraries recommendation rejudge glossary contrast ui.style        |
+                   | records store verdicts search archive engine findings tables plots |
+                   | report libraries recommendation rejudge glossary contrast ui.style |
                    | ui.html overview                                                   |
 """
 SCRIPTS = ("app", "pages")  # may import what `ui` may, and `ui` itself

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tsdash import plan
 from tsdash.errors import OptionError
 from tsdash.spec import EFFORTS, Sweep
+from tsdash.transforms import LAYOUTS, TRANSFORMS
 
 DIMS = {"batch": 2, "seq": 8}
 
@@ -93,3 +94,11 @@ def test_what_is_no_size_is_refused(text):
 def test_a_case_is_described_by_what_is_special():
     base, nan = plan.cases(Sweep(values=("nan",)), DIMS)
     assert (plan.describe(base, base), plan.describe(nan, base)) == ("the base case", "nan values")
+
+
+def test_a_thorough_plan_has_every_transform_layout_and_kind_of_dtype():
+    """What is registered is tried: each transform of values, each layout, dtypes of the module and of the inputs alone."""
+    sweep = plan.own_plan(DIMS, "thorough")
+    assert set(sweep.values) == set(TRANSFORMS) - {"given"}
+    assert set(sweep.layouts) == set(LAYOUTS) - {"given"}
+    assert set(sweep.dtypes) >= {"float16", "bfloat16", "float64", "inputs:float16", "inputs:int32"}

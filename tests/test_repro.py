@@ -162,6 +162,8 @@ CASES = [
     *(replace(CASE, dtype=name) for name in inputs.DTYPES),
     replace(CASE, values="shuffled", dtype="float16", layout="strided", grad=True, call=2),
     replace(CASE, values="nan", device="meta"),
+    replace(CASE, values="negative", toward="x3", share=0.25),
+    replace(CASE, elements={"args[0]": (-0.5,), "args[1]": tuple(range(12)), "args[4][0]": (float("nan"),)}),
 ]
 
 

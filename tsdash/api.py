@@ -70,6 +70,7 @@ def check(
         limits=Limits(case_s=case_timeout, memory_mib=memory_limit),
         latency=latency or latency_budget is not None,
         latency_s=latency_budget,
+        search_s=plan.SEARCH_S[effort],
         seed=seed,
     )
     shown = sys.stderr.isatty() if progress is None else progress

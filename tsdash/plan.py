@@ -20,7 +20,13 @@ LARGE_DIM = 64  # beyond it a doubled size costs more than it teaches
 # Values that break an export, the most telling first: a sign, a size, a missing number; then the degenerate ones.
 QUICK_VALUES = ("negative", "x100", "zeros", "nan")
 STANDARD_VALUES = (*QUICK_VALUES, "normal", "x3", "tiny", "inf", "shuffled", "constant", "sparse", "ones")
-THOROUGH_VALUES = (*STANDARD_VALUES, "uniform", "x1000")
+THOROUGH_VALUES = (*STANDARD_VALUES, "uniform", "x1000", "reversed")
+STANDARD_DTYPES = ("float64", "float16", "bfloat16", "inputs:float64")
+THOROUGH_DTYPES = (*STANDARD_DTYPES, "inputs:float16", "inputs:bfloat16", "inputs:int32", "inputs:int64")
+STANDARD_LAYOUTS = ("transposed", "strided", "channels_last")
+THOROUGH_LAYOUTS = (*STANDARD_LAYOUTS, "contiguous")
+
+SEARCH_S = {"quick": 0.0, "standard": 2.0, "thorough": 20.0}  # for narrowing the failures of one mode down, by effort
 
 
 def own_plan(dims: Mapping[str, int], effort: str) -> Sweep:
@@ -31,9 +37,9 @@ def own_plan(dims: Mapping[str, int], effort: str) -> Sweep:
     return Sweep(
         dims={name: (size, *(other for other in _sizes(size, effort) if other >= 1)) for name, size in dims.items()},
         values={"quick": QUICK_VALUES, "standard": STANDARD_VALUES, "thorough": THOROUGH_VALUES}[effort],
-        dtypes=("float64",) if quick else ("float64", "float16", "bfloat16", "inputs:float64"),
+        dtypes={"quick": ("float64",), "standard": STANDARD_DTYPES, "thorough": THOROUGH_DTYPES}[effort],
         devices=("meta",),
-        layouts=() if quick else ("transposed", "strided", "channels_last"),
+        layouts={"quick": (), "standard": STANDARD_LAYOUTS, "thorough": THOROUGH_LAYOUTS}[effort],
         training=(False,),
         grad=(True,),
         calls=(3,) if quick else (2, 3),

@@ -12,6 +12,9 @@ from tsdash.judge import NOT_RUN, Tolerance, plain_rule
 from tsdash.libraries import libraries
 from tsdash.records import Record
 from tsdash.rejudge import Rejudged, rejudge
+from tsdash.search import sentences
+from tsdash.search.found import Found
+from tsdash.search.found import found as found_by_search
 from tsdash.spec import CONTROL, EAGER, CaseResult, Cause, Export, Latency, to_json
 from tsdash.verdicts import recommendation
 
@@ -39,7 +42,7 @@ def check_report(record: Record, tolerance: Tolerance | None = None) -> dict[str
             "done": len(record.swept),
         },
         "tolerance": None if tolerance is None else tolerance.absolute,
-        "modes": {mode: _mode(record, mode, judged) for mode in record.spec.modes},
+        "modes": {mode: _mode(record, mode, judged, tolerance) for mode in record.spec.modes},
         "recommendation": to_json(recommendation(record, found)),
     }
     return dict(_finite(report))
@@ -58,7 +61,7 @@ def _model(record: Record) -> dict[str, Any]:
     return {**facts, **to_json(description)}
 
 
-def _mode(record: Record, mode: str, rejudged: Rejudged) -> dict[str, Any]:
+def _mode(record: Record, mode: str, rejudged: Rejudged, tolerance: Tolerance | None) -> dict[str, Any]:
     found = rejudged.verdicts[mode]
     judged = [(result, rejudged.judgements[mode, result.case.id]) for result in record.of(mode)]
     return {
@@ -86,6 +89,26 @@ def _mode(record: Record, mode: str, rejudged: Rejudged) -> dict[str, Any]:
         "divergence": [module for cause in record.causes.get(mode, ()) for module in to_json(cause.divergence)],
         "coverage": _coverage(record),
         "latency": _latency(record, mode) if record.latencies else {},
+        "search": _search(found_by_search(record, mode, tolerance)),
+    }
+
+
+def _search(found: Found) -> dict[str, Any]:
+    """What narrowing the failures down found, each with its sentence; `torch_export` is the range that torch.export allows."""
+    return {
+        "sentences": list(found.sentences),
+        "frontiers": [
+            {
+                **to_json(edge),
+                "monotone": edge.monotone,
+                "torch_export": to_json(found.allowed.get(edge.dim)),
+                "sentence": sentences.frontier(edge, found.allowed.get(edge.dim)),
+            }
+            for edge in found.frontiers
+        ],
+        "flips": [{**to_json(flip), "sentence": sentences.flip(flip)} for flip in found.flips],
+        "smallest": [{**to_json(case), "sentence": sentences.shrunk(case, found.base)} for case in found.smallest],
+        "cases": found.cases,
     }
 
 

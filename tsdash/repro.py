@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -228,12 +229,14 @@ def _inputs(code: Code, case: Case, sizes: str) -> list[str]:
     """The lines that build the inputs of a case: values, dtype, device and layout only where it changes them."""
     lines = [f"args, kwargs = build_inputs({sizes or repr(case.dims)}, {case.seed})"]
     nesting = "args, kwargs = {}({}, (args, kwargs))"
-    if case.values != GIVEN:
-        change = code.add(TRANSFORMS[case.values], f"change_to_{_word(case.values)}")
-        lines += [
-            f"generator = torch.Generator().manual_seed({inputs.values_seed(case.values, case.seed)})",
-            nesting.format(code.add(nest), f"lambda tensor: {change}(tensor, generator)"),
-        ]
+    if case.toward:
+        lines += [*_changed(code, case.toward, case.seed, "end"), *_changed(code, case.values, case.seed, "start")]
+        lines.append(f"args, kwargs = {code.add(inputs.between)}(start, end, {case.share!r})")
+    elif case.values != GIVEN:
+        lines += _changed(code, case.values, case.seed, "args, kwargs")
+    if case.elements:
+        elements = ", ".join(f"{path!r}: [{', '.join(map(_float, n))}]" for path, n in case.elements.items())
+        lines.append(f"args, kwargs = {code.add(inputs.with_elements)}(args, kwargs, {{{elements}}})")
     dtype = inputs.parse_dtype(case.dtype)[1]
     if dtype != GIVEN:
         lines.append(f"args, kwargs = {code.add(inputs.cast)}((args, kwargs), {dtype!r})")
@@ -243,6 +246,19 @@ def _inputs(code: Code, case: Case, sizes: str) -> list[str]:
         store = code.add(LAYOUTS[case.layout], f"store_{_word(case.layout)}")
         lines.append(nesting.format(code.add(nest), store))
     return lines
+
+
+def _changed(code: Code, values: str, seed: int, name: str) -> list[str]:
+    """The lines that make `name` the inputs with the values of a transform."""
+    change = code.add(TRANSFORMS[values], f"change_to_{_word(values)}")
+    return [
+        f"generator = torch.Generator().manual_seed({inputs.values_seed(values, seed)})",
+        f"{name} = {code.add(nest)}(lambda tensor: {change}(tensor, generator), (args, kwargs))",
+    ]
+
+
+def _float(number: float) -> str:
+    return repr(number) if math.isfinite(number) else f'float("{number}")'
 
 
 def _state(case: Case, *, switches: bool = True) -> str:

@@ -219,7 +219,7 @@ class Store:
         row = (
             self.connection()
             .execute(
-                "SELECT state, doing, (SELECT count(*) FROM cases WHERE run = runs.id AND id LIKE 'c%') FROM runs WHERE id = ?",
+                "SELECT state, doing, (SELECT count(*) FROM cases WHERE run = runs.id AND id NOT LIKE 's%') FROM runs WHERE id = ?",
                 (run,),
             )
             .fetchone()

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tsdash import formats
+from tsdash.spec import SEARCH
 from tsdash.tokens import ANSI, OUTCOMES, VERDICTS
 
 GLYPHS = {name: f"{look.glyph} {look.label}" for name, look in VERDICTS.items()}
@@ -25,9 +26,10 @@ def summary(report: dict[str, Any], *, coloured: bool = False) -> str:
     for name, mode in report["modes"].items():
         verdict = GLYPHS[mode["verdict"]]
         lines.append(f"\n{name}: {_coloured(verdict, VERDICTS[mode['verdict']].badge) if coloured else verdict}")
-        lines += _outcomes(mode["cases"], coloured)
+        lines += _outcomes([case for case in mode["cases"] if case["varied"] != SEARCH], coloured)
         lines += [f"  {reason}" for reason in mode["reasons"]]
         lines += [f"  cause: {_cause(cause)}" for cause in mode["causes"][:MOST_CAUSES]]
+        lines += [f"  {sentence}" for sentence in mode["search"]["sentences"]]
         speedup = mode["latency"].get("speedup")
         if speedup:
             same = mode["latency"].get("same_as")

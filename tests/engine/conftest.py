@@ -38,6 +38,7 @@ def check(engine: Engine) -> Callable[..., Record]:
         limits: Limits = LIMITS,
         latency_s: float | None = None,
         threads: tuple[int, ...] = (1,),
+        search_s: float = 0.0,
         name: str = "model.py",
     ) -> Record:
         source = ModelSource(name=name, kind="file", filename=name, text=text)
@@ -50,6 +51,7 @@ def check(engine: Engine) -> Callable[..., Record]:
             latency=latency_s is not None,
             latency_s=latency_s,
             threads=threads,
+            search_s=search_s,
         )
         run_id = engine.store.create(spec, sweep, {}, engine.owner)
         engine.submit(run_id, spec).result(120)

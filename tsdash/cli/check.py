@@ -153,6 +153,7 @@ def _check(options: argparse.Namespace) -> int:
         latency=options.latency or options.latency_budget is not None or bool(threads),
         latency_s=options.latency_budget,
         threads=threads or (1,),
+        search_s=plan.SEARCH_S[options.effort],
         seed=options.seed,
     )
     with Engine(Store()) as engine:

@@ -13,6 +13,7 @@ from tsdash.cli.options import Commands
 from tsdash.cli.statuses import DO_NOT_SHIP, SHIP, status
 from tsdash.errors import unknown
 from tsdash.report import check_report
+from tsdash.search.shrinking import shrunk
 from tsdash.store import Store
 from tsdash.summary import GLYPHS, shows_colours, summary
 
@@ -48,6 +49,9 @@ def add_to(commands: Commands) -> None:
     shown.add_argument("case")
     shown.add_argument("file", nargs="?", default="-", help="- for standard output (default)")
     shown.add_argument("--pytest", action="store_true", help="as a test rather than a program")
+    shown.add_argument(
+        "--as-run", action="store_true", help="the inputs of the case itself, not the smallest that fail like them"
+    )
     shown.set_defaults(command=_repro)
     taken = actions.add_parser("import", help="take in a run that was exported")
     taken.add_argument("file", type=Path)
@@ -98,7 +102,9 @@ def _repro(options: argparse.Namespace) -> int:
         raise unknown("case", options.case, [case for mode, case in found if mode == options.mode])
     write = repro.pytest_file if options.pytest else repro.script
     base, limit_s = record.spec.cases[0], record.spec.limits.case_s
-    text = write(record.spec.model, base, found[options.mode, options.case], limit_s=limit_s)
+    result = found[options.mode, options.case]
+    smaller = None if options.as_run else shrunk(record.of(options.mode), options.case)
+    text = write(record.spec.model, base, smaller or result, limit_s=limit_s)
     if options.file == "-":
         print(text, end="")
     else:

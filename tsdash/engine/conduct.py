@@ -13,15 +13,16 @@ from typing import Any, Protocol
 from tsdash.engine import folders
 from tsdash.engine.cases import Cases, deadly
 from tsdash.engine.causes import causes
-from tsdash.engine.exports import Exported, export
+from tsdash.engine.exports import export
 from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.latency import measure
 from tsdash.engine.nursery import Nursery
 from tsdash.engine.references import References
+from tsdash.engine.searching import search
 from tsdash.engine.setting import Setting
 from tsdash.exporters import EXPORTERS
 from tsdash.judge import counts_against, judge
-from tsdash.spec import Case, CaseResult, Cause, Description, Export, Latency, Reach, RunSpec
+from tsdash.spec import SEARCH, Case, CaseResult, Cause, Description, Export, Latency, Reach, RunSpec
 
 REACH_BUDGET_S = 5.0
 Told = tuple[CaseResult, dict[str, Any]]  # a case and its views
@@ -137,18 +138,25 @@ class _Run:
             self._sink.exported(exported.facts, exported.artefact)
             if exported.artefact is not None:
                 self._artefacts[mode] = str(exported.artefact)
-            results = await self._sweep(exported, known)
-            eagers_own = (await self._references.of(self._spec.cases[0])).side.ended != "returned"
-            failures = tuple(result for result in results if not eagers_own and counts_against(result, judge(result)))
+            cases = Cases(self._setting, exported)
+            try:
+                results = await self._sweep(cases, known)
+                eagers_own = (await self._references.of(self._spec.cases[0])).side.ended != "returned"
+                failures = tuple(
+                    result for result in results if not eagers_own and counts_against(result, judge(result))
+                )
+                if failures and exported.artefact is not None and mode not in self._past.explained:
+                    await self._search(cases, known)
+            finally:
+                await cases.close()
             if mode not in self._past.explained:
                 async with self._place():
                     self._sink.doing(mode, "diagnosing")
                     self._sink.explained(mode, await causes(self._setting, exported, failures) if failures else ())
 
-    async def _sweep(self, exported: Exported, known: dict[str, CaseResult]) -> list[CaseResult]:
-        """The results of all cases of a mode, the `known` ones among them."""
-        cases = Cases(self._setting, exported)
-        results = list(known.values())
+    async def _sweep(self, cases: Cases, known: dict[str, CaseResult]) -> list[CaseResult]:
+        """The results of all planned cases of a mode, the `known` ones first."""
+        results = [known[case.id] for case in self._spec.cases if case.id in known]
         left = [case for case in self._spec.cases if case.id not in known]
         last: Told | None = None
         try:
@@ -160,11 +168,10 @@ class _Run:
                 last = await running
         finally:
             self._tell(last, results)
-            await cases.close()
         self._results += results
         return results
 
-    async def _case(self, cases: Cases, case: Case, following: Sequence[Case | None]) -> Told:
+    async def _case(self, cases: Cases, case: Case, following: Sequence[Case | None] = ()) -> Told:
         if (cases.mode, case.id) in self._past.deadly:
             return deadly(case, cases.mode)
         async with self._place():
@@ -175,6 +182,21 @@ class _Run:
         if told is not None:
             self._sink.judged(*told)
             results.append(told[0])
+
+    async def _search(self, cases: Cases, known: dict[str, CaseResult]) -> None:
+        """Narrow the failures of a mode down, with cases that are judged and kept like those that were planned."""
+
+        async def run(case: Case) -> CaseResult:
+            result, views = await self._case(cases, case)
+            result = replace(result, inputs=await self._references.measured(case))
+            self._sink.judged(result, views)
+            return result
+
+        swept = [result for result in self._results if result.mode == cases.mode]
+        searched = [result for result in known.values() if result.case.varied == SEARCH]
+        base = next(result for result in swept if result.case == self._spec.cases[0])
+        if self._spec.search_s:
+            await search(base, [*swept, *searched], run, self._spec.search_s)
 
     async def _reach(self) -> Reach | None:
         """What of the user's own forward the sweep ran, found in one more pass over the cases in which eager ended."""

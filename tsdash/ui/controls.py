@@ -38,7 +38,14 @@ class Choice:
 
     def spec(self) -> RunSpec:
         """What Run submits."""
-        return RunSpec(model=self.source, modes=self.modes, cases=self.cases, limits=Limits(), latency=self.latency)
+        return RunSpec(
+            model=self.source,
+            modes=self.modes,
+            cases=self.cases,
+            limits=Limits(),
+            latency=self.latency,
+            search_s=plan.SEARCH_S[self.effort],
+        )
 
 
 def controls(*, running: bool) -> tuple[Choice | None, bool]:

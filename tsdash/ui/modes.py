@@ -55,7 +55,7 @@ def mode_rows(loaded: Loaded) -> list[ModeRow]:
         of_mode = loaded.table[loaded.table["mode"] == mode]
         known = of_mode["max_abs"].dropna()
         speed, export, footprint = loaded.speed_ups.get(mode), record.exports.get(mode), footprints.get(mode)
-        finished = record.state == "done" or len(record.of(mode)) == len(record.spec.cases)
+        finished = record.state == "done" or len(record.of(mode)) >= len(record.spec.cases)
         rows.append(
             ModeRow(
                 mode=mode,

@@ -9,6 +9,7 @@ import streamlit as st
 
 from tsdash import findings, formats, plan, report, repro
 from tsdash.records import Record
+from tsdash.search.shrinking import shrunk
 from tsdash.spec import Case, OutputFacts
 from tsdash.tokens import OUTCOMES
 from tsdash.ui import service
@@ -174,6 +175,7 @@ def _repros(record: Record, selection: Selection) -> None:
     if selection.result is None:
         return
     base, limit_s = record.spec.cases[0], record.spec.limits.case_s
+    result = shrunk(record.of(selection.mode), selection.case.id) or selection.result
     name = f"{record.spec.model.filename.removesuffix('.py')}_{selection.mode}_{selection.case.id}"
     name = "".join(letter if letter.isalnum() else "_" for letter in name)
     for label, write, file in (
@@ -182,12 +184,12 @@ def _repros(record: Record, selection: Selection) -> None:
     ):
         st.download_button(
             label,
-            functools.partial(write, record.spec.model, base, selection.result, limit_s=limit_s),
+            functools.partial(write, record.spec.model, base, result, limit_s=limit_s),
             file,
             "text/x-python",
             icon=":material/download:",
             on_click="ignore",
-            help="Builds the model, exports and shows the difference, without tsdash",
+            help="Builds the model and the smallest input that fails like this case, exports and shows the difference, without tsdash",
         )
 
 
