@@ -18,7 +18,13 @@ REPORT: dict[str, Any] = {
             "reasons": ["1 of 3 cases."],
             "causes": [],
             "latency": {},
-            "cases": [{"outcome": "identical"}, {"outcome": "mismatch"}, {"outcome": "identical"}],
+            "cases": [
+                {"varied": "base", "outcome": "identical"},
+                {"varied": "values", "outcome": "mismatch"},
+                {"varied": "seed", "outcome": "identical"},
+                {"varied": "search", "outcome": "mismatch"},
+            ],
+            "search": {"sentences": ["The smallest input that fails: n 1: args[0] = [[0]]."]},
         }
     },
     "recommendation": {"mode": None, "reasons": ["No mode can be shipped as it is.", "trace is nearest."]},
@@ -26,8 +32,10 @@ REPORT: dict[str, Any] = {
 
 
 def test_a_summary_counts_the_outcomes_with_the_signs_of_the_page() -> None:
+    """Those of planned cases; what a search found is said in words."""
     lines = summary(REPORT).splitlines()
     assert lines[2:4] == ["trace: ✗ do not ship", "  = 2 identical  ≠ 1 mismatch"]
+    assert "  The smallest input that fails: n 1: args[0] = [[0]]." in lines
     assert lines[-1] == "Ship none: No mode can be shipped as it is. trace is nearest."
 
 
