@@ -14,6 +14,7 @@ from tsdash.ui.mend import mended
 from tsdash.ui.outcomes import grid, tolerance
 from tsdash.ui.page import as_markdown, is_dark, section
 from tsdash.ui.reached import reached
+from tsdash.ui.searched import searched
 from tsdash.ui.uploads import right
 from tsdash.ui.where import where
 from tsdash.ui.why import why
@@ -54,6 +55,7 @@ def finished(loaded: service.Loaded, dark: bool) -> None:
     scope.scope(loaded, chosen)
     beside(loaded, chosen, dark)
     why(loaded.record, chosen, dark)
+    searched(loaded, chosen.mode, dark)
     where(loaded.record.id, chosen, dark)
     faster(loaded, chosen.mode, dark)
     graph_of(loaded.record, chosen.mode)
