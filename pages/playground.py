@@ -12,7 +12,7 @@ from tsdash import formats, models, plan
 from tsdash.errors import ModelError, UserError
 from tsdash.exporters import EXPORTERS
 from tsdash.records import Record
-from tsdash.spec import Cause, ModelSource
+from tsdash.spec import ModelSource
 from tsdash.study import Study
 from tsdash.ui import answers, service, sharing, trying
 from tsdash.ui.causes import cards, first_line
@@ -181,10 +181,10 @@ def failing(study: Study) -> tuple[str, ...]:
     return tuple(mode for mode in study.modes if answers.wrong(study, mode) or study.modes[mode].export.error)
 
 
-def ask_causes(source: ModelSource, modes: tuple[str, ...]) -> None:
+def ask_causes(source: ModelSource, modes: tuple[str, ...], effort: str) -> None:
     """Start the run that looks for causes."""
-    spec, sweep = trying.run_of(source, modes)
-    st.session_state["play causes"] = service.submit(spec, service.sweep_facts(sweep, "quick"))
+    spec, sweep = trying.run_of(source, modes, effort)
+    st.session_state["play causes"] = service.submit(spec, service.sweep_facts(sweep, effort))
 
 
 def record_of_causes() -> Record | None:
@@ -203,31 +203,36 @@ def wait_for_causes() -> None:
 
 
 def why(played: Played) -> None:
-    """A way to the causes of what differs, and the causes once they are known."""
-    if played.study is None or not (modes := failing(played.study)):
+    """A way to the causes of what differs, or to more inputs where nothing does; and what that run found."""
+    if played.study is None or not played.study.eager:
         return
     record = record_of_causes()
     if record is None:
+        wrong = failing(played.study)
         st.button(
-            "Find the cause", icon=":material/search_insights:", key="play why", on_click=ask_causes,
-            args=(played.source, modes), help="A quick sweep with diagnosis; it is kept in History like any run.",
+            "Find the cause" if wrong else "Try more inputs", icon=":material/search_insights:", key="play why",
+            on_click=ask_causes, args=(played.source, wrong or tuple(played.study.modes), "quick" if wrong else "standard"),
+            help="A sweep with diagnosis, as on the Explore page; it is kept in History like any run.",
         )  # fmt: skip
         return
     if not record.done:
         wait_for_causes()
         return
-    found = {mode: record.causes.get(mode, ()) for mode in record.spec.modes}
-    known = [mode for mode, causes in found.items() if causes]
-    section("Why?", causes_finding(found) if known else "The sweep found no cause.", anchor="why")
-    for mode in known:
+    verdicts = service.load(record.id).verdicts
+    told = {mode: causes for mode in record.spec.modes if (causes := record.causes.get(mode, ()))}
+    said = [
+        f"{mode}: {told[mode][0].message or told[mode][0].cause}"
+        if mode in told
+        else f"{mode}: {verdicts[mode].reasons[0]}"
+        for mode in record.spec.modes
+        if mode in told or (mode in verdicts and verdicts[mode].reasons)
+    ]
+    section("Why?", " ".join(said) or "The run ended before it could say.", anchor="why")
+    for mode, causes in told.items():
         st.markdown(f"**{as_markdown(mode)}**")
-        cards(found[mode])
+        cards(causes)
     if st.button("Open in Explore", icon=":material/open_in_new:", key="play explore", help="The whole run"):
         st.switch_page(EXPLORE, query_params={"run": str(record.id)})
-
-
-def causes_finding(found: dict[str, tuple[Cause, ...]]) -> str:
-    return " ".join(f"{mode}: {causes[0].message or causes[0].cause}" for mode, causes in found.items() if causes)
 
 
 def kept(played: Played) -> None:

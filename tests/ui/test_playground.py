@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from tsdash import models
 from tsdash.errors import ModelError, OptionError
-from tsdash.spec import Cause, ErrorFacts, Export, ExportWarning, ModelSource
+from tsdash.spec import Cause, ErrorFacts, Export, ExportWarning, ModelSource, RunSpec
+from tsdash.store import Store
 from tsdash.study import Answer, Array, ModeStudy, Study, StudySpec
 from tsdash.ui import service, sharing, trying
 
@@ -96,6 +97,30 @@ def test_answers_are_told_apart(asked: list[StudySpec]) -> None:
 
 def html(shown: AppTest) -> list[str]:
     return [element.proto.body for element in shown.get("html")]  # type: ignore[attr-defined]
+
+
+def test_the_cause_is_found_by_a_run_of_its_own(
+    asked: list[StudySpec], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the modes that answer otherwise; its causes are told when it ends."""
+    runs: list[RunSpec] = []
+
+    def submit(spec: RunSpec, sweep: dict[str, object]) -> int:
+        runs.append(spec)
+        number = store.create(spec, sweep, {})
+        store.begin(number)
+        cause = Cause(cause="baked_constant", file="mlp.py", line=9, message="it was decided while tracing")
+        store.add_causes(number, "trace", (cause,))
+        store.end(number, "done")
+        return number
+
+    monkeypatch.setattr(service, "submit", submit)
+    shown = run(page(model="mlp"))
+    shown.button(key="play why").click().run()
+    assert not shown.exception, shown.exception
+    assert runs[0].modes == ("trace", "script")
+    assert any("it was decided while tracing" in heading.value for heading in shown.subheader)
+    assert any("baked_constant" in text.value for text in shown.markdown)
 
 
 def test_a_syntax_error_is_told_without_a_run(asked: list[StudySpec]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from html import escape
 
 from tsdash import formats, models, plan
@@ -53,12 +52,11 @@ def study_of(source: ModelSource, modes: Sequence[str]) -> StudySpec:
     return StudySpec(model=source, modes=tuple(modes), questions=asked, example=asked[0], limits=LIMITS)
 
 
-def run_of(source: ModelSource, modes: Sequence[str]) -> tuple[RunSpec, Sweep]:
-    """The run that looks for causes: a quick one. Raises ModelError."""
+def run_of(source: ModelSource, modes: Sequence[str], effort: str) -> tuple[RunSpec, Sweep]:
+    """The run that looks for causes. Raises ModelError."""
     dims = models.default_dims(source)
-    sweep = plan.own_plan(dims, "quick")
-    limits = replace(LIMITS, case_s=10.0)
-    return RunSpec(model=source, modes=tuple(modes), cases=plan.cases(sweep, dims), limits=limits), sweep
+    sweep = plan.own_plan(dims, effort)
+    return RunSpec(model=source, modes=tuple(modes), cases=plan.cases(sweep, dims), limits=LIMITS), sweep
 
 
 def marks(
