@@ -10,6 +10,7 @@ from tsdash.ui import address, controls, example, live, results, scope, selectio
 from tsdash.ui.beside import beside
 from tsdash.ui.faster import faster
 from tsdash.ui.graph import graph_of
+from tsdash.ui.kept import kept
 from tsdash.ui.mend import mended
 from tsdash.ui.outcomes import grid, tolerance
 from tsdash.ui.page import as_markdown, is_dark, section
@@ -57,6 +58,7 @@ def finished(loaded: service.Loaded, dark: bool) -> None:
     why(loaded.record, chosen, dark)
     searched(loaded, chosen.mode, dark)
     where(loaded.record.id, chosen, dark)
+    kept(loaded, chosen.mode)
     faster(loaded, chosen.mode, dark)
     graph_of(loaded.record, chosen.mode)
     results.circumstances(loaded.record)

@@ -123,7 +123,7 @@ ui                 | spec errors formats tokens environment models transforms in
                    | graph graphdiff layout                                             |
                    | records store verdicts search archive engine findings tables plots |
                    | report libraries recommendation rejudge glossary contrast ui.style |
-                   | ui.html overview                                                   |
+                   | ui.html overview contract                                          |
 """
 SCRIPTS = ("app", "pages")  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them

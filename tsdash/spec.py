@@ -35,6 +35,7 @@ OUTCOMES = (
     "crash",
 )  # mildest first
 VERDICTS = ("ship", "inconclusive", "do_not_ship")  # mildest first
+MOST_THREADS = 256  # that latency may be measured with
 EFFORTS = ("quick", "standard", "thorough")
 SEARCH = "search"  # what a case varies that was made to narrow a failure down
 EAGER = "eager"  # the arms of a latency measurement that are not a mode

@@ -16,14 +16,11 @@ from tsdash.errors import OptionError, unknown
 from tsdash.exporters import EXPORTERS
 from tsdash.progress import carry_out
 from tsdash.report import check_report
-from tsdash.spec import EFFORTS, Limits, RunSpec, Sweep, to_json
+from tsdash.spec import EFFORTS, MOST_THREADS, Limits, RunSpec, Sweep, to_json
 from tsdash.store import Store
 from tsdash.summary import shows_colours, summary
 
 DEFAULT_MODES = ("trace", "script")
-
-
-MOST_THREADS = 256
 
 
 def add_to(commands: Commands) -> None:

@@ -17,6 +17,7 @@ from tsdash.transforms import LAYOUTS, TRANSFORMS
 from tsdash.ui import service
 from tsdash.ui.page import as_markdown
 from tsdash.ui.scope import shortcuts
+from tsdash.ui.timing import Timing, timing
 from tsdash.ui.uploads import own_inputs
 
 FIRST_MODEL = "early_exit"
@@ -34,7 +35,7 @@ class Choice:
     effort: str
     modes: tuple[str, ...]
     cases: tuple[Case, ...]
-    latency: bool
+    timing: Timing
 
     def spec(self) -> RunSpec:
         """What Run submits."""
@@ -43,7 +44,9 @@ class Choice:
             modes=self.modes,
             cases=self.cases,
             limits=Limits(),
-            latency=self.latency,
+            latency=self.timing.on,
+            latency_s=self.timing.seconds,
+            threads=self.timing.threads,
             search_s=plan.SEARCH_S[self.effort],
         )
 
@@ -66,9 +69,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
             )  # fmt: skip
             popover = st.popover("Sweep", icon=":material/tune:", help="What is varied from the base case")
             files = own_inputs()
-            latency = st.toggle(
-                "Latency", key="latency", help="Time every mode beside eager on the base case, interleaved."
-            )
+            timed, problem_of_timing = timing()
             st.space("stretch")
             button = st.empty()
         with st.container(horizontal=True, gap="small"):
@@ -82,9 +83,10 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
             str(name or ""),
             (str(effort), str(preset)),
             tuple(mode for mode in EXPORTERS if mode in modes),
-            bool(latency),
+            timed,
             popover,
         )
+        problem = problem or problem_of_timing
         if choice:
             choice = replace(choice, cases=plan.with_files(choice.cases, files))
         n = 0 if choice is None else len(choice.cases) * len(choice.modes)
@@ -101,7 +103,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
             st.error(as_markdown(problem), icon=":material/error:")
         elif choice:
             seconds = service.expected_s(
-                choice.source.name, len(choice.cases), len(choice.modes), latency=choice.latency
+                choice.source.name, len(choice.cases), len(choice.modes), latency=timed.on, latency_s=timed.seconds
             )
             st.caption(findings.plan(len(choice.cases), len(choice.modes), seconds))
     return choice, pressed or bool(st.session_state.pop("pressed", False))
@@ -142,7 +144,7 @@ def _checked(
     name: str,
     chosen: tuple[str, str],
     modes: tuple[str, ...],
-    latency: bool,
+    timed: Timing,
     popover: st.delta_generator.DeltaGenerator,
 ) -> tuple[Choice | None, str]:
     """The choice, or what is wrong with it as a sentence."""
@@ -157,7 +159,7 @@ def _checked(
         cases = plan.cases(sweep, dims)
     except UserError as error:
         return None, str(error)
-    return Choice(source=source, sweep=sweep, effort=effort, modes=modes, cases=cases, latency=latency), ""
+    return Choice(source=source, sweep=sweep, effort=effort, modes=modes, cases=cases, timing=timed), ""
 
 
 def _sweep(popover: st.delta_generator.DeltaGenerator, dims: dict[str, int], preset: Sweep, of: str) -> Sweep:

@@ -183,13 +183,13 @@ def _grid(version: str, dark: bool, current: Cell | None, _table: pd.DataFrame) 
 
 
 @st.cache_data(ttl=EXPECTED_S, max_entries=256, show_spinner=False)
-def expected_s(model: str, n_cases: int, n_modes: int, *, latency: bool) -> float:
+def expected_s(model: str, n_cases: int, n_modes: int, *, latency: bool, latency_s: float | None = None) -> float:
     """How long a run will take, by what a case of this model, or of any, took before."""
     past = [run for run in store().runs() if run.state == "done" and run.seconds]
     same = [run for run in past if run.model == model] or past
     rates = [run.seconds / (run.cases * len(run.modes)) for run in same if run.seconds]
     rate = statistics.median(rates) if rates else FIRST_GUESS_S
-    return LEAST_S + rate * n_cases * n_modes + (LATENCY_S * (n_modes + 2) if latency else 0)
+    return LEAST_S + rate * n_cases * n_modes + ((latency_s or LATENCY_S * (n_modes + 2)) if latency else 0)
 
 
 def keep_model(filename: str, text: str) -> ModelSource:
