@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tsdash import models, plan
-from tsdash.errors import OptionError
 from tsdash.spec import RunSpec
 from tsdash.ui import service
 
@@ -37,7 +36,7 @@ def find() -> int | None:
     """The example's run; None where it was deleted, or never made."""
     try:
         run = int((service.store().folder / MARKER).read_text())
-        service.store().progress(run)
-    except (OSError, ValueError, OptionError):
+    except (OSError, ValueError):  # ValueError: it is being made right now
         return None
-    return run if any(summary.id == run for summary in service.store().runs()) else None
+    there = "SELECT 1 FROM runs WHERE id = ? AND deleted_at IS NULL"
+    return run if service.store().connection().execute(there, (run,)).fetchone() else None
