@@ -69,18 +69,21 @@ class References:
                 raise ModelError(f"{self._spec.model.filename} could not be described: {lost}.") from lost
 
     async def check(self, description: Description) -> Description:
-        """`description` with what a few more calls of the base case tell; unchanged where they do not end."""
+        """`description` with what a few more calls of the base case tell, and its noise measured before others use the worker;
+        unchanged where they do not end."""
         base = self._spec.cases[0]
-        if (await self.of(base)).side.ended != "returned":
+        reference = await self.of(base)
+        if reference.side.ended != "returned":
             return description
         async with self._lock:
             try:
                 request = {"do": "check", "case": to_json(base), "description": to_json(description)}
                 checked = take(Description, await self._call(request, 4 * self._spec.limits.case_s), "ok")
-                self._repeats, self._random = checked.deterministic, checked.stochastic
-                return checked
             except (WorkerLost, ModelError):
                 return description
+            self._repeats, self._random = checked.deterministic, checked.stochastic
+            await self._measure_noise(base, reference)
+            return checked
 
     async def reach(self, cases: Sequence[Case], budget_s: float) -> Reach | None:
         """What of the user's own forward these cases run; None where that cannot be told in `budget_s`."""
@@ -129,21 +132,25 @@ class References:
     async def with_noise(self, result: CaseResult) -> CaseResult:
         """`result` of the base case, or of a case that differs, with how far eager itself moves on it (`tsdash.noise`); as it
         is for a case that takes long, and once the first few have been measured."""
-        case, reference = result.case, await self.of(result.case)
-        wanted = case == self._spec.cases[0] or any(not facts.identical for facts in result.outputs)
-        slow = (reference.side.seconds or 0.0) > NOISE_CALL_S
-        if not wanted or slow or reference.expected is None or case.device != "cpu" or not self._repeats:
-            return result
-        async with self._lock:
-            if case.id not in self._noise and len(self._noise) < MOST_NOISY:
-                request = {"do": "noise", "case": to_json(case), "expected": str(reference.expected)}
-                request["rows"] = not self._random
-                try:
-                    answer = (await self._call(request, self._spec.limits.case_s))["ok"]
-                    self._noise[case.id] = take_all(Noise, answer, "noise")
-                except (WorkerLost, ModelError):
-                    self._noise[case.id] = ()
+        case = result.case
+        if case.id not in self._noise and any(not facts.identical for facts in result.outputs):
+            reference = await self.of(case)
+            async with self._lock:
+                await self._measure_noise(case, reference)
         return replace(result, noise=self._noise.get(case.id, ()))
+
+    async def _measure_noise(self, case: Case, reference: Reference) -> None:
+        slow = (reference.side.seconds or 0.0) > NOISE_CALL_S
+        if slow or reference.expected is None or case.device != "cpu" or not self._repeats:
+            return
+        if case.id in self._noise or len(self._noise) >= MOST_NOISY:
+            return
+        request = {"do": "noise", "case": to_json(case), "expected": str(reference.expected), "rows": not self._random}
+        try:
+            answer = (await self._call(request, self._spec.limits.case_s))["ok"]
+            self._noise[case.id] = take_all(Noise, answer, "noise")
+        except (WorkerLost, ModelError):
+            self._noise[case.id] = ()
 
     async def close(self) -> None:
         if self._worker is not None:
