@@ -104,10 +104,13 @@ def preview(answer: Answer) -> str:
     if not answer.outputs:
         return answer.structure
     first = answer.outputs[0]
+    shape = "×".join(map(str, first.shape)) or "one number"
+    if not first.values:
+        return shape
     values = ", ".join(formats.digits(value, 3) for value in first.values[:PREVIEWED])
     more = ", …" if len(first.values) > PREVIEWED or first.cut else ""
     others = f" and {formats.counted(len(answer.outputs) - 1, 'output')} more" if len(answer.outputs) > 1 else ""
-    return f"{'×'.join(map(str, first.shape)) or 'one number'}: {values}{more}{others}"
+    return f"{shape}: {values}{more}{others}"
 
 
 def _cell(kept: ModeStudy, i: int, expected: Answer) -> str:
@@ -116,7 +119,7 @@ def _cell(kept: ModeStudy, i: int, expected: Answer) -> str:
         outcome = OUTCOMES["export_error" if kept.export.error else "timeout"]
         words = "no export" if kept.export.error else "no answer"
     elif agree(kept.answers[i], expected):
-        outcome, words = OUTCOMES["identical"], "the same"
+        outcome, words = OUTCOMES["identical"], "same"
     elif kept.answers[i].error and not expected.error:
         outcome, words = OUTCOMES["runtime_error"], preview(kept.answers[i])
     else:
