@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
 
 from tsdash import findings, tables
+from tsdash.glossary import FIGURES
 from tsdash.plots import run_changes, speed_changes
+from tsdash.records import Record
 from tsdash.tokens import OUTCOMES, VERDICTS
 from tsdash.ui import service
+from tsdash.ui.html import diff_view
 from tsdash.ui.page import as_markdown, figure, grid, is_dark, section
 
 ANY = "any"
 EXPLORE = Path(__file__).parent / "explore.py"
+MODES = Path(__file__).parent / "modes.py"
 COLUMNS = {
     "run": st.column_config.NumberColumn("run", width=50),
     "started": st.column_config.TextColumn("started", width=130),
-    "verdict": st.column_config.TextColumn("verdict", width=120),
+    "model": st.column_config.TextColumn("model", width=150),
+    "verdict": st.column_config.TextColumn("verdict", width=120, help=FIGURES["verdict"]),
     "ship": st.column_config.TextColumn("ship as", width=100, help="The mode that tsdash recommends to ship"),
     "same": st.column_config.ProgressColumn(
-        "cases with the same answer", min_value=0, max_value=1, format="percent", color="gray"
+        "cases with the same answer", min_value=0, max_value=1, format="percent", color="gray", help=FIGURES["same"]
     ),
     "cases": st.column_config.NumberColumn("cases", width=60),
-    "speedups": st.column_config.BarChartColumn(
-        "speed-up by mode", y_min=0, color="gray", help="eager ÷ exported; 1 is no gain"
-    ),
+    "speedups": st.column_config.BarChartColumn("speed-up by mode", y_min=0, color="gray", help=FIGURES["speed_up"]),
     "seconds": st.column_config.NumberColumn("took, s", format="%.1f", width=70),
     "torch": st.column_config.TextColumn("torch", width=70),
     "modes": st.column_config.TextColumn("modes"),
@@ -43,10 +48,15 @@ def filters(table: pd.DataFrame) -> pd.DataFrame:
             key="search",
             bind="query-params",
             width=240,
-            help="Every word has to occur somewhere in the run's line.",
+            help="Words that all have to occur in a run's model, modes, name, note, verdict or torch version.",
         )
         model = st.selectbox(
-            "Model", [ANY, *dict.fromkeys(table["model"])], key="of_model", width=240, help="Runs of one model alone"
+            "Model",
+            [ANY, *dict.fromkeys(table["model"])],
+            key="of_model",
+            bind="query-params",
+            width=240,
+            help="Runs of one model only.",
         )
         labels = {name: f"{look.glyph} {look.label}" for name, look in VERDICTS.items()}
         verdict = st.segmented_control(
@@ -56,9 +66,12 @@ def filters(table: pd.DataFrame) -> pd.DataFrame:
             required=True,
             format_func=lambda name: labels.get(name, name),
             key="verdict",
-            help="The worst verdict of a run's modes",
+            bind="query-params",
+            help="The worst verdict of the run's modes.",
         )
-        pinned = st.toggle("Pinned only", key="pinned_only", help="Runs that are never removed to make room")
+        pinned = st.toggle(
+            "Pinned only", key="pinned_only", bind="query-params", help="Runs that are never removed to make room."
+        )
     if words:
         text = table[["model", "modes", "name", "note", "torch", "verdict"]].agg(" ".join, axis=1).str.lower()
         table = table[[all(word in line for word in words.lower().split()) for line in text]]
@@ -67,13 +80,19 @@ def filters(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["pinned"]] if pinned else table
 
 
+def asked() -> list[int]:
+    """The runs that the address selects: `?run=7` one, `?run=3,7` two to compare."""
+    return [int(part) for part in st.query_params.get("run", "").split(",") if part.strip().isdecimal()]
+
+
 def listing(table: pd.DataFrame, dark: bool) -> list[int]:
-    """The runs as a table; returns the ids of the selected ones, in the order of the table."""
+    """The runs as a table; returns the ids of the selected ones, in the order of the table. The address keeps them."""
     shown = table.assign(
         verdict=[f"{VERDICTS[v].glyph} {VERDICTS[v].label}" if v in VERDICTS else v for v in table["verdict"]],
         name=[f"{'★ ' if pin else ''}{name}" for pin, name in zip(table["pinned"], table["name"], strict=True)],
     )
-    inks = {"✓": OUTCOMES["identical"].ink[dark], "✗": OUTCOMES["mismatch"].ink[dark]}
+    inks = {look.glyph: look.ink[dark] for look in VERDICTS.values()}
+    ids = [int(run) for run in table["run"]]
     event = st.dataframe(
         shown.style.map(lambda text: f"color: {inks[text[0]]}" if text[:1] in inks else "", subset="verdict"),
         column_order=list(COLUMNS),
@@ -81,11 +100,17 @@ def listing(table: pd.DataFrame, dark: bool) -> list[int]:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
+        selection_default={"selection": {"rows": [ids.index(run) for run in asked() if run in ids]}},
         row_height=30,
-        key="runs",
+        key=f"runs {ids}",  # rows are selected by their place: other runs, another selection
         alt="Past runs, the newest first",
     )
-    return [int(table.iloc[row]["run"]) for row in event["selection"]["rows"] if row < len(table)]
+    selected = [ids[row] for row in event["selection"]["rows"] if row < len(ids)]
+    if sorted(selected) != sorted(run for run in asked() if run in ids):
+        st.query_params["run"] = ",".join(map(str, sorted(selected)))
+        if not selected:
+            del st.query_params["run"]
+    return selected
 
 
 def one(run: int, table: pd.DataFrame) -> None:
@@ -93,12 +118,14 @@ def one(run: int, table: pd.DataFrame) -> None:
     row = table[table["run"] == run].iloc[0]
     store = service.store()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        if st.button("Open in Explore", icon=":material/open_in_new:", key="open", help="All results of this run"):
+        if st.button("Open", icon=":material/open_in_new:", key="open", help="The run as Explore shows it"):
             st.switch_page(EXPLORE, query_params={"run": str(run)})
-        name = st.text_input("Name", row["name"], key=f"name {run}", width=220, help="Stands in this list")
-        note = st.text_input(
-            "Note", row["note"], key=f"note {run}", width=340, help="For yourself and your team; Search finds it"
+        if st.button("Modes", icon=":material/view_column:", key="modes", help="Its modes side by side"):
+            st.switch_page(MODES, query_params={"run": str(run)})
+        name = st.text_input(
+            "Name", row["name"], key=f"name {run}", width=220, help="Shown in lists and found by Search."
         )
+        note = st.text_input("Note", row["note"], key=f"note {run}", width=340, help="What to remember of this run.")
         pinned = st.toggle(
             "Pinned", bool(row["pinned"]), key=f"pin {run}", help="A pinned run is never removed to make room."
         )
@@ -106,6 +133,7 @@ def one(run: int, table: pd.DataFrame) -> None:
         if st.button("Delete", icon=":material/delete:", key="delete", help="Can be undone for a day"):
             store.delete(run)
             st.session_state["deleted"] = run
+            st.query_params.pop("run", None)
             st.rerun()
     if (name, note, pinned) != (row["name"], row["note"], bool(row["pinned"])):
         store.annotate(run, name=name, note=note, pinned=pinned)
@@ -146,21 +174,51 @@ def comparison(before: int, after: int, dark: bool) -> None:
     with cells.cell():
         ratios = [{mode: found.ratio for mode, found in loaded.speed_ups.items()} for loaded in (older, newer)]
         figure(speed_changes(*ratios, dark), key="speeds")
-    moved = changes[changes["change"] != "same"]
-    if len(moved):
-        words = {name: f"{look.glyph} {look.label}" for name, look in OUTCOMES.items()}
-        shown = moved.assign(
-            before=[words.get(v, v) for v in moved["before"]], after=[words.get(v, v) for v in moved["after"]]
-        )
-        st.dataframe(
-            shown,
-            column_order=["change", "mode", "words", "before", "after"],
-            column_config={"words": "case"},
-            hide_index=True,
-            row_height=30,
-            key="moved",
-            alt="Every case whose outcome changed",
-        )
+    _source_diff(older.record, newer.record)
+    _moved(changes[changes["change"] != "same"], before, after)
+
+
+def _source_diff(older: Record, newer: Record) -> None:
+    """What changed in the model's own source between the two runs."""
+    texts = [record.spec.model.text for record in (older, newer)]
+    if texts[0] != texts[1] and older.spec.model.name == newer.spec.model.name:
+        with st.expander(f"What changed in {newer.spec.model.filename}"):
+            lines = difflib.unified_diff(texts[0].splitlines(), texts[1].splitlines(), lineterm="")
+            st.html(diff_view("\n".join(lines), title=newer.spec.model.filename))
+
+
+def _moved(moved: pd.DataFrame, before: int, after: int) -> None:
+    """Every case whose outcome changed, with a way to look at it in either run."""
+    if moved.empty:
+        return
+    words = {name: f"{look.glyph} {look.label}" for name, look in OUTCOMES.items()}
+    links = [
+        [
+            f"/?run={run}&mode={quote(row.mode)}&case={quote(case)}" if case else None
+            for row, case in zip(moved.itertuples(), moved[column], strict=True)
+        ]
+        for run, column in ((before, "case_before"), (after, "case_after"))
+    ]
+    shown = moved.assign(
+        before=[words.get(v, v) for v in moved["before"]],
+        after=[words.get(v, v) for v in moved["after"]],
+        open_before=links[0],
+        open_after=links[1],
+    )
+    open_it = "The case in Explore, as this run saw it"
+    st.dataframe(
+        shown,
+        column_order=["change", "mode", "words", "before", "after", "open_before", "open_after"],
+        column_config={
+            "words": "case",
+            "open_before": st.column_config.LinkColumn(f"run {before}", display_text="open", help=open_it),
+            "open_after": st.column_config.LinkColumn(f"run {after}", display_text="open", help=open_it),
+        },
+        hide_index=True,
+        row_height=30,
+        key="moved",
+        alt="Every case whose outcome changed",
+    )
 
 
 def page() -> None:

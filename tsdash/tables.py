@@ -143,7 +143,8 @@ def cells(record: Record, judgements: Judgements | None = None) -> list[findings
 def changes(before: Record, after: Record) -> pd.DataFrame:
     """What became of every case that either run has, cases matched by their inputs, not by their number.
 
-    Columns: mode, words, before, after (outcomes, or "absent") and change, one of CHANGES.
+    Columns: mode, words, before, after (outcomes, or "absent"), change, one of CHANGES, and the number of the case in either
+    run, case_before and case_after.
     """
     sides = [
         {(result.mode, plan.identity(result.case)): result for result in record.results} for record in (before, after)
@@ -159,9 +160,10 @@ def changes(before: Record, after: Record) -> pd.DataFrame:
                 plan.describe(case, case if case.varied == "base" else after.spec.cases[0]),
                 *outcomes,
                 _change(*outcomes),
+                *(result.case.id if result else None for result in results),
             )
         )
-    return pd.DataFrame(rows, columns=["mode", "words", "before", "after", "change"])
+    return pd.DataFrame(rows, columns=["mode", "words", "before", "after", "change", "case_before", "case_after"])
 
 
 def _change(before: str, after: str) -> str:

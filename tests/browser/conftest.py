@@ -28,9 +28,15 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps its runs."""
+    return tmp_path_factory.mktemp("browser-home")
+
+
+@pytest.fixture(scope="session")
+def server(server_home: Path) -> Iterator[str]:
     """The address of `streamlit run app.py`."""
-    home = tmp_path_factory.mktemp("browser-home")
+    home = server_home
     port = free_port()
     command = [
         sys.executable,
@@ -73,7 +79,7 @@ def browser_context_args(browser_context_args: dict[str, object]) -> dict[str, o
 
 
 @pytest.fixture
-def opened(page: Page, server: str) -> Iterator[Callable[[str], Page]]:
+def opened(page: Page, server: str) -> Iterator[Callable[..., Page]]:
     """Open a path of the server and wait until the page rests; at the end no error may have been logged by the browser."""
     errors: list[str] = []
 
@@ -87,16 +93,16 @@ def opened(page: Page, server: str) -> Iterator[Callable[[str], Page]]:
     page.set_default_timeout(ACTION_MS)
     expect.set_options(timeout=ACTION_MS)
 
-    def go(path: str = "/") -> Page:
+    def go(path: str = "/", button: str = "Run ") -> Page:
         page.goto(server + path)
-        rest(page)
+        rest(page, button)
         return page
 
     yield go
     assert errors == []
 
 
-def rest(page: Page) -> None:
-    """Until the script has run and the widgets are drawn."""
+def rest(page: Page, button: str = "Run ") -> None:
+    """Until the script has run and the widgets are drawn, this button among them."""
     page.wait_for_selector(RESTING)
-    page.get_by_role("button", name="Run ").first.wait_for()
+    page.get_by_role("button", name=button).first.wait_for()

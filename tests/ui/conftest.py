@@ -101,9 +101,9 @@ def _described() -> Description:
 def finished(store: Store) -> Callable[..., int]:
     """A run in which trace is wrong on large values and script is right everywhere; returns its id."""
 
-    def make(*, latency: bool = True, state: str = "done") -> int:
+    def make(*, latency: bool = True, state: str = "done", torch: str = "2.14.1", mended: bool = False) -> int:
         spec = early_exit(latency)
-        run = store.create(spec, {"effort": "quick"}, {"torch": "2.14.1"})
+        run = store.create(spec, {"effort": "quick"}, {"torch": torch})
         store.begin(run)
         store.describe(run, _described())
         warning = ExportWarning(
@@ -115,7 +115,7 @@ def finished(store: Store) -> Callable[..., int]:
         code, graph = "def forward(self, x): return x + x", "graph(%x : Tensor):\n  %2 : Tensor = aten::add(%x, %x)\n"
         store.add_export(run, Export(mode="trace", seconds=0.2, warnings=(warning,), code=code, graph=graph), None)
         for case in spec.cases:
-            store.add_case(run, result(case, "trace", WRONG if case.values == "x100" else EQUAL), {})
+            store.add_case(run, result(case, "trace", WRONG if case.values == "x100" and not mended else EQUAL), {})
             store.add_case(run, result(case, "script", EQUAL), {})
         cause = Cause(
             cause="baked_control_flow",

@@ -13,11 +13,11 @@ from tsdash.store import Store
 PAGE = str(Path(__file__).parents[2] / "pages" / "history.py")
 
 
-def history(rows: list[int] | None = None) -> AppTest:
-    """The page with these rows of the table selected, run once. AppTest cannot select: the widget's state is set."""
+def history(run: str = "", **query: str) -> AppTest:
+    """The page with these runs in its address, run once."""
     page = AppTest.from_file(PAGE, default_timeout=30)
-    if rows is not None:
-        page.session_state["runs"] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+    for name, value in ({"run": run} if run else {}).items() | query.items():
+        page.query_params[name] = value
     page.run()
     assert not page.exception, page.exception
     return page
@@ -57,13 +57,55 @@ def test_words_find_a_run_by_its_note(store: Store, finished: Callable[..., int]
     assert second in [run.id for run in store.runs()]
 
 
-def test_a_deleted_run_can_be_brought_back(store: Store, finished: Callable[..., int]) -> None:
-    """Undo stands at the top until it is used."""
+def test_a_view_is_a_link(store: Store, finished: Callable[..., int]) -> None:
+    """Search, verdict and pin stand in the address, and are read from it."""
+    first, second = (summarized(store, finished()) for _ in range(2))
+    store.annotate(first, name="baseline", pinned=True)
+    assert list(history(pinned_only="true").dataframe[0].value["run"]) == [first]
+    assert list(history(search="baseline").dataframe[0].value["run"]) == [first]
+    page = history(verdict="✓ ship")
+    assert "No run fits this search." in [caption.value for caption in page.caption]
+    assert list(history(verdict="✗ do not ship").dataframe[0].value["run"]) == [second, first]
+
+
+def test_a_run_is_named_noted_and_pinned(store: Store, finished: Callable[..., int]) -> None:
+    """What is typed is kept at once."""
     run = summarized(store, finished())
-    store.delete(run)
-    page = AppTest.from_file(PAGE, default_timeout=30)
-    page.session_state["deleted"] = run
-    page.run()
+    page = history(str(run))
+    page.text_input(key=f"name {run}").set_value("release 3").run()
+    page.text_input(key=f"note {run}").set_value("to ship on Monday").run()
+    page.toggle(key=f"pin {run}").set_value(True).run()
+    assert not page.exception, page.exception
+    kept = store.runs()[0]
+    assert (kept.name, kept.note, kept.pinned) == ("release 3", "to ship on Monday", True)
+
+
+def test_a_run_is_deleted_and_brought_back(store: Store, finished: Callable[..., int]) -> None:
+    """Undo stands at the top until it is used; the address lets go of what is gone."""
+    run = summarized(store, finished())
+    page = history(str(run))
+    page.button(key="delete").click().run()
+    assert store.runs() == ()
+    assert "run" not in page.query_params
     page.button(key="undo").click().run()
     assert not page.exception, page.exception
     assert [kept.id for kept in store.runs()] == [run]
+
+
+def test_two_runs_are_compared_by_their_address(store: Store, finished: Callable[..., int]) -> None:
+    """The same cases under another torch: nothing moved, and the versions are named."""
+    before, after = summarized(store, finished()), summarized(store, finished(torch="2.15.0"))
+    page = history(f"{before},{after}")
+    assert headings(page)[1] == "Nothing\\: all 6 cases came out as before."
+    assert "torch 2.14.1 → 2.15.0" in [caption.value for caption in page.caption]
+
+
+def test_a_case_that_moved_opens_in_either_run(store: Store, finished: Callable[..., int]) -> None:
+    """The one case of trace that got better names its case in both runs as a link to Explore."""
+    before, after = summarized(store, finished()), summarized(store, finished(mended=True))
+    page = history(f"{before},{after}")
+    assert headings(page)[1] == "No case got worse and 1 got better."
+    moved = page.dataframe[1].value
+    assert moved["change"].tolist() == ["better"]
+    assert moved["open_before"].tolist() == [f"/?run={before}&mode=trace&case={moved['case_before'].iloc[0]}"]
+    assert moved["open_after"].tolist() == [f"/?run={after}&mode=trace&case={moved['case_after'].iloc[0]}"]
