@@ -86,31 +86,35 @@ def asked() -> list[int]:
 
 
 def listing(table: pd.DataFrame, dark: bool) -> list[int]:
-    """The runs as a table; returns the ids of the selected ones, in the order of the table. The address keeps them."""
+    """The runs as a table; returns the ids of the selected ones, which the address names."""
     shown = table.assign(
         verdict=[f"{VERDICTS[v].glyph} {VERDICTS[v].label}" if v in VERDICTS else v for v in table["verdict"]],
         name=[f"{'★ ' if pin else ''}{name}" for pin, name in zip(table["pinned"], table["name"], strict=True)],
     )
     inks = {look.glyph: look.ink[dark] for look in VERDICTS.values()}
     ids = [int(run) for run in table["run"]]
-    event = st.dataframe(
+    key = f"runs {ids}"  # rows are selected by their place: other runs, another selection
+    st.dataframe(
         shown.style.map(lambda text: f"color: {inks[text[0]]}" if text[:1] in inks else "", subset="verdict"),
         column_order=list(COLUMNS),
         column_config=COLUMNS,
         hide_index=True,
-        on_select="rerun",
+        on_select=lambda: _select(key, ids),
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(run) for run in asked() if run in ids]}},
         row_height=30,
-        key=f"runs {ids}",  # rows are selected by their place: other runs, another selection
+        key=key,
         alt="Past runs, the newest first",
     )
-    selected = [ids[row] for row in event["selection"]["rows"] if row < len(ids)]
-    if sorted(selected) != sorted(run for run in asked() if run in ids):
-        st.query_params["run"] = ",".join(map(str, sorted(selected)))
-        if not selected:
-            del st.query_params["run"]
-    return selected
+    return [run for run in asked() if run in ids]
+
+
+def _select(key: str, ids: list[int]) -> None:
+    """Let the address name the runs whose rows are selected."""
+    rows = st.session_state[key]["selection"]["rows"]
+    st.query_params["run"] = ",".join(str(run) for run in sorted(ids[row] for row in rows))
+    if not rows:
+        del st.query_params["run"]
 
 
 def one(run: int, table: pd.DataFrame) -> None:
