@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from tests.search.conftest import play, result
 from tsdash.search import sentences
 from tsdash.search.frontier import DOWN, MOST_REFUSED, UP, frontiers, probes
+from tsdash.search.standing import is_made, made
 from tsdash.spec import Case, SizeRange
 
 SIZES = st.integers(1, 200)
@@ -98,3 +101,11 @@ def test_a_case_that_differs_in_more_than_the_size_says_nothing_about_it():
     base = Case(id="c1", dims={"n": 4})
     other = Case(id="c2", dims={"n": 5}, values="zeros")
     assert frontiers(base, [result(base, False), result(other, True)]) == ()
+
+
+def test_a_case_that_a_search_made_is_known_by_its_name():
+    """The same case has the same name in every run, and no planned case has such a one."""
+    base = Case(id="c1", dims={"n": 4})
+    name = made(replace(base, dims={"n": 5}), base).id
+    assert name == made(Case(id="other", dims={"n": 5}), base).id
+    assert [is_made(text) for text in (name, "c1", "c123456", "search")] == [True, False, False, False]

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import string
 from collections.abc import Iterable
 from dataclasses import replace
 
 from tsdash import plan
 from tsdash.judge import GOOD, Tolerance, counts_against, judge
 from tsdash.spec import SEARCH, Case, CaseResult
+
+DIGITS = 6  # of the name of a case that a search made
+
+
+def is_made(name: str) -> bool:
+    """Whether it is the id of a case that a search made."""
+    return len(name) == 1 + DIGITS and name[0] == "s" and set(name[1:]) <= set(string.hexdigits)
 
 
 def agrees(result: CaseResult, tolerance: Tolerance | None = None) -> bool | None:
@@ -32,7 +40,7 @@ def alike(one: CaseResult, other: CaseResult) -> bool:
 
 def made(case: Case, origin: Case) -> Case:
     """`case` as one that a search made on its way from `origin`, under a name that says what it is, the same in every run."""
-    name = hashlib.sha256(repr(plan.identity(case)).encode()).hexdigest()[:6]
+    name = hashlib.sha256(repr(plan.identity(case)).encode()).hexdigest()[:DIGITS]
     return replace(case, id=f"s{name}", varied=SEARCH, origin=origin.origin or origin.id)
 
 

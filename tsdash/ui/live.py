@@ -12,6 +12,7 @@ from tsdash.errors import ModelError, UserError
 from tsdash.models import files
 from tsdash.plots import outcome_grid
 from tsdash.records import ENDED, Record
+from tsdash.search.standing import is_made
 from tsdash.spec import RunSpec
 from tsdash.ui import service
 from tsdash.ui.html import Mark, code_view, outcome_legend
@@ -177,7 +178,9 @@ def _current(record: Record) -> str:
         return "loading the model"
     if mode == "latency":
         return "measuring latency"
-    return f"{mode} · {plan.describe(case, record.spec.cases[0])}" if case else f"{mode} · {what}"
+    if case is not None:
+        return f"{mode} · {plan.describe(case, record.spec.cases[0])}"
+    return f"{mode} · {'narrowing the failure down' if is_made(what) else what}"
 
 
 def _left_s(record: Record, done: int, planned: int) -> float | None:
