@@ -35,7 +35,8 @@ def needs(free: Sequence[str], maintained: Sequence[str], refused: Sequence[str]
         return f"{text}; none of them is maintained."
     verb = "is" if len(maintained) == 1 else "are"
     no = [mode for mode in maintained if mode in refused]
-    rest = f", but {formats.joined(no)} does not export this model" if no else ""
+    who = "" if no == list(maintained) else f"{formats.joined(no)} "
+    rest = f", but {who}cannot take this model" if no else ""
     return f"{text}; {formats.joined(maintained)} {verb} maintained{rest}."
 
 
