@@ -41,3 +41,6 @@ def test_a_noisy_measurement_is_said_and_offered_again(store: Store, finished: C
     page = explore(run=str(run))
     assert any("9.0 programs wanted to run on 2 processors" in text.value for text in page.markdown)
     assert page.button(key="measure_again").label == "Measure again"
+    page.toggle(key="latency").set_value(True).run()
+    assert not page.exception
+    assert not any("tsdash failed here" in error.value for error in page.error)

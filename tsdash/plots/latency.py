@@ -210,7 +210,7 @@ def latency_timeline(latency: Latency | None, mode: str, dark: bool, *, steady: 
     if steady and steady < warm:
         place = warm - len(arms[1].warmup_s) + steady + 0.5
         fig.add_vline(x=place, line={"color": mode_colour(mode, dark), "width": 1.5, "dash": "dash"})
-        label(fig, f" {mode} steady", dark, x=place, y=0, yref="paper", yanchor="bottom", muted=True)
+        label(fig, f" {mode} steady", dark, x=place, y=1, yref="paper", yanchor="top", yshift=-16, muted=True)
         words += f"; {mode} is steady after {formats.counted(steady, 'call')}"
     first, last = float(pooled.min()) * 0.9, float(pooled.max()) * 1.5
     fig.update_yaxes(title=f"{unit}, log scale", **_time_ticks(first, last, True))

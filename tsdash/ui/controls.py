@@ -17,7 +17,7 @@ from tsdash.transforms import LAYOUTS, TRANSFORMS
 from tsdash.ui import service
 from tsdash.ui.page import as_markdown
 from tsdash.ui.scope import shortcuts
-from tsdash.ui.timing import Timing, timing
+from tsdash.ui.timing import Timing, switch, timing
 from tsdash.ui.uploads import own_inputs
 
 FIRST_MODEL = "early_exit"
@@ -69,7 +69,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
             )  # fmt: skip
             popover = st.popover("Sweep", icon=":material/tune:", help="What is varied from the base case")
             files = own_inputs()
-            timed, problem_of_timing = timing()
+            on = switch()
             st.space("stretch")
             button = st.empty()
         with st.container(horizontal=True, gap="small"):
@@ -78,6 +78,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
                 help="Ways to export the model. trace records one run, script compiles the source, export captures a graph with its constraints; freeze folds weights and attributes in.",
             )  # fmt: skip
             st.space("stretch")
+            timed, problem_of_timing = timing(on)
             shortcuts()
         choice, problem = _checked(
             str(name or ""),

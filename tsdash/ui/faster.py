@@ -77,7 +77,7 @@ def _threads(latency: Latency, mode: str, dark: bool) -> None:
     if latency.by_threads:
         points = [point for taken in (latency, *latency.by_threads) for point in _points(taken, mode, taken.threads)]
         with grid(3, min_column_width=330).cell():
-            figure(latency_by_threads(points, dark), key="threads")
+            figure(latency_by_threads(points, dark), key="by threads")
 
 
 def _points(latency: Latency, mode: str, size: int) -> list[Point]:

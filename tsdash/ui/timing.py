@@ -20,9 +20,13 @@ class Timing:
     threads: tuple[int, ...] = (1,)
 
 
-def timing() -> tuple[Timing, str]:
-    """Draw the switch and, where it is on, what goes with it. Returns the choice and what is wrong with it as a sentence."""
-    on = st.toggle("Latency", key="latency", help="Time every mode beside eager on the base case, interleaved.")
+def switch() -> bool:
+    """Whether latency is measured at all."""
+    return st.toggle("Latency", key="latency", help="Time every mode beside eager on the base case, interleaved.")
+
+
+def timing(on: bool) -> tuple[Timing, str]:
+    """Draw what goes with latency where it is on. Returns the choice and what is wrong with it as a sentence."""
     if not on:
         return Timing(on=False), ""
     with st.popover(
