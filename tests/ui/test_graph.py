@@ -55,6 +55,16 @@ def test_beside_another_mode_the_difference_is_the_heading() -> None:
     )
 
 
+def test_the_mode_beside_may_become_the_one_that_is_looked_at() -> None:
+    """Then nothing is beside it."""
+    shown = page(trace=TRACE, script=OTHER)
+    shown.selectbox[0].select("script").run()
+    shown.session_state["texts"] = {"script": OTHER, "trace": TRACE}
+    shown.run()
+    assert not shown.exception, shown.exception
+    assert shown.subheader[0].value.startswith("script keeps 3 operators")
+
+
 def test_a_search_lists_what_it_finds() -> None:
     shown = page(trace=TRACE)
     shown.text_input[0].set_value("view").run()

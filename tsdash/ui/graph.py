@@ -74,6 +74,8 @@ def _body(texts: dict[str, str], mode: str, key: str, divergence: tuple[Divergen
         )  # fmt: skip
         return
     others = [name for name, text in texts.items() if text and name != mode]
+    if st.session_state.get(f"{key} beside", ALONE) not in (ALONE, *others):  # another mode is looked at than before
+        del st.session_state[f"{key} beside"]
     heading = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         other = st.selectbox(
