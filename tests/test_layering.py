@@ -108,22 +108,27 @@ summary            | spec formats tokens                                        
 progress           | spec formats environment records engine                            |
 report             | spec formats tokens exporters stats contract judge records libraries | numpy pandas plotly
                    | verdicts rejudge search findings tables plots                      |
+figures            | spec formats judge elements plots                                  | numpy
+ui.marks           | spec records ui.html                                               |
+document           | spec formats tokens plan judge stats elements records findings     | jinja2 markupsafe
+                   | tables plots ui.style ui.html ui.marks overview figures            |
+takeaway           | errors records store tables summary report document                | pandas
 result             | spec stats judge records store verdicts findings tables ui.style   | (pandas)
-                   | ui.html recommendation overview summary report                     |
+                   | ui.html recommendation overview summary report takeaway            |
 api                | spec errors models inputs exporters plan store engine progress     |
                    | result                                                             |
 testing            | plan judge summary result api                                      |
 cli                | spec errors formats tokens environment models transforms inputs    |
                    | exporters plan stats judge repro diagnose.catalogue records store  |
                    | verdicts rejudge search archive engine findings tables plots       |
-                   | summary progress report                                            |
+                   | summary progress report takeaway                                   |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
                    | exporters plan elements stats judge repro diagnose.catalogue study |
                    | graph graphdiff layout                                             |
                    | records store verdicts search archive engine findings tables plots |
                    | report libraries recommendation rejudge glossary contrast ui.style |
-                   | ui.html overview contract                                          |
+                   | ui.html ui.marks overview contract figures takeaway                |
 """
 SCRIPTS = ("app", "pages")  # may import what `ui` may, and `ui` itself
 OTHERS = ("tsdash/models/gallery/",)  # model files: their text is read, only a worker imports them

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsdash import findings, overview, stats, tables
+from tsdash import findings, overview, stats, tables, takeaway
 from tsdash import verdicts as verdicts_of
 from tsdash.judge import judge
 from tsdash.recommendation import Recommendation
@@ -18,7 +18,7 @@ from tsdash.records import Record
 from tsdash.report import check_report
 from tsdash.spec import CaseResult, Cause, Verdict
 from tsdash.store import Store
-from tsdash.summary import summary
+from tsdash.summary import markdown, summary
 from tsdash.ui import html
 from tsdash.ui.style import STYLE
 
@@ -80,6 +80,15 @@ class Result:
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
+
+    def report(self, path: str | Path) -> Path:
+        """One HTML file with the figures, to read without a network and to print."""
+        takeaway.write("html", self.record, self.store, path)
+        return Path(path)
+
+    def to_markdown(self) -> str:
+        """A summary to paste into a pull request."""
+        return markdown(self.as_dict)
 
     def to_pandas(self) -> pd.DataFrame:
         """One row a case and mode: its choices, outcome and the facts of its worst output."""

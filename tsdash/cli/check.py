@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from tsdash import inputs, models, plan
+from tsdash import inputs, models, plan, takeaway
 from tsdash.cli.options import Commands, names, numbers, switches
 from tsdash.cli.statuses import status
 from tsdash.engine.core import Engine
@@ -91,6 +91,7 @@ def add_to(commands: Commands) -> None:
         help="memory of one worker (default: %(default)s)",
     )
     check.add_argument("--json", metavar="FILE", help="write the report as JSON; - for standard output")
+    check.add_argument("--html", metavar="FILE", help="write the report as one HTML file with its figures")
     check.set_defaults(command=_check)
 
 
@@ -155,6 +156,8 @@ def _check(options: argparse.Namespace) -> int:
     )
     with Engine(Store()) as engine:
         record = carry_out(engine, spec, {**to_json(sweep), "effort": options.effort, "seed": options.seed})
+        if options.html and record.state == "done":
+            takeaway.write("html", record, engine.store, options.html)
     if record.failure is not None:
         raise OptionError(record.failure.message)
     if record.state != "done":

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tsdash import archive, rejudge, repro, tables
+from tsdash import archive, rejudge, repro, tables, takeaway
 from tsdash.cli.options import Commands
 from tsdash.cli.statuses import DO_NOT_SHIP, SHIP, status
-from tsdash.errors import unknown
+from tsdash.errors import OptionError, unknown
 from tsdash.report import check_report
 from tsdash.search.shrinking import shrunk
 from tsdash.store import Store
@@ -28,12 +29,15 @@ def add_to(commands: Commands) -> None:
         ("show", "the summary of a run", _show),
         ("delete", "hide a run; gone for good a day later", _delete),
         ("restore", "undo delete", _restore),
-        ("export", "write a run as one file", _export),
+        ("export", "write a run as one file: to import elsewhere, or in a form of its own", _export),
     ):
         action = actions.add_parser(name, help=what)
         action.add_argument("id", type=int)
         if command is _export:
-            action.add_argument("file", type=Path)
+            action.add_argument("file", type=Path, nargs="?", help="the whole run, for `runs import`")
+            for form in takeaway.FORMATS.values():
+                action.add_argument(f"--{form.name}", metavar="FILE", help=f"{form.what}; - for standard output")
+            action.add_argument("--artefact", nargs=2, metavar=("MODE", "FILE"), help="what the mode's export saved")
         if command is _show:
             help_text = "judge again: |Δ| ≤ T everywhere, such as 1e-4, in place of tsdash's own rule"
             action.add_argument("--tolerance", metavar="T", help=help_text)
@@ -84,7 +88,19 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    archive.export_run(Store(), options.id, options.file)
+    """Each form that was asked for. Raises OptionError where none was."""
+    store = Store()
+    record = store.load(options.id)
+    asked = {name: path for name in takeaway.FORMATS if (path := getattr(options, name.replace("-", "_")))}
+    if not asked and options.file is None and options.artefact is None:
+        raise OptionError(f"Nothing to write. Give a FILE, or --{', --'.join(takeaway.FORMATS)} or --artefact.")
+    if options.file is not None:
+        archive.export_run(store, options.id, options.file)
+    for name, path in asked.items():
+        takeaway.write(name, record, store, path)
+    if options.artefact is not None:
+        mode, path = options.artefact
+        shutil.copyfile(takeaway.artefact(mode, record, store), path)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import ceil, floor, log10
-from typing import Any
+from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 
@@ -22,7 +22,7 @@ from tsdash.tokens import (
     mode_colour,
 )
 
-Figure = go.Figure
+Figure: TypeAlias = go.Figure
 
 REFERENCE_DELTA = 1e-5  # the plain rule's bound, drawn dotted on every |Δ| axis
 HEIGHT_PX = 250

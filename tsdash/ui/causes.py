@@ -11,6 +11,7 @@ import streamlit as st
 from tsdash.diagnose.catalogue import CAUSES
 from tsdash.spec import Cause
 from tsdash.ui.html import code_view, diff_view
+from tsdash.ui.marks import first_line
 from tsdash.ui.page import as_markdown
 
 MOST_CAUSES = 5
@@ -79,8 +80,3 @@ def _remarks_above(code: str) -> str:
         else:
             lines.append(line)
     return "\n".join(lines)
-
-
-def first_line(message: str) -> str:
-    """The first line of a message that is not empty."""
-    return next((line.strip() for line in message.splitlines() if line.strip()), "no message")

@@ -12,12 +12,12 @@ from tsdash.plots import ModeRow, latency_shapes, mode_answers, mode_costs, mode
 from tsdash.records import Record
 from tsdash.spec import VERDICTS, Export, Histogram
 from tsdash.tokens import OUTCOMES
-from tsdash.ui.causes import cards, first_line
+from tsdash.ui.causes import cards
 from tsdash.ui.html import code_view, outcome_legend
+from tsdash.ui.marks import first_line, source_marks
 from tsdash.ui.modes_table import ModeNeeds, modes_table
 from tsdash.ui.page import as_markdown, figure, section
 from tsdash.ui.service import Loaded, store
-from tsdash.ui.why import source_marks
 
 ORDERS = ("verdict", "speed-up", "size", "name")
 MOST_REMARK = 120  # characters of an error in the table

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import json
 
 import streamlit as st
 
-from tsdash import findings, formats, plan, report, repro
+from tsdash import findings, formats, plan, repro
 from tsdash.records import Record
 from tsdash.search.shrinking import shrunk
 from tsdash.spec import Case, OutputFacts
 from tsdash.tokens import OUTCOMES
 from tsdash.ui import service
+from tsdash.ui.along import along
 from tsdash.ui.page import as_markdown
 from tsdash.ui.results import command
 from tsdash.ui.selection import FAILING, Selection, chosen, select, show, step_failure
@@ -71,15 +71,7 @@ def scope(loaded: Loaded, selection: Selection) -> None:
             else:
                 st.code(command(record, selection.mode, selection.case), language="bash", wrap_lines=True)
                 _repros(record, selection)
-        st.download_button(
-            "Report",
-            functools.partial(_report, record),
-            f"tsdash-{record.spec.model.filename.removesuffix('.py')}-{record.id}.json",
-            "application/json",
-            icon=":material/download:",
-            on_click="ignore",
-            help="Every fact of this run as JSON",
-        )
+        along(record)
         _name(record.id)
     look = OUTCOMES[selection.judgement.outcome]
     st.markdown(f":{look.badge}-badge[{look.glyph} {look.label}] {as_markdown(selection.judgement.detail)}")
@@ -144,10 +136,6 @@ def _steps(loaded: Loaded, selection: Selection, modes: list[str]) -> None:
 
 def _go(mode: str, case: str) -> None:
     select(mode=mode, case=case)
-
-
-def _report(record: Record) -> str:
-    return json.dumps(report.check_report(record), indent=1, allow_nan=False)
 
 
 def _name(run: int) -> None:

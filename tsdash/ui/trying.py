@@ -11,8 +11,8 @@ from tsdash.spec import EAGER, Case, Cause, ErrorFacts, Limits, ModelSource, Run
 from tsdash.study import Answer, ModeStudy, Question, Study, StudySpec
 from tsdash.tokens import OUTCOMES, mode_look
 from tsdash.ui.answers import agree, delta
-from tsdash.ui.causes import first_line
 from tsdash.ui.html import Mark
+from tsdash.ui.marks import first_line
 from tsdash.ui.sharing import MOST_CHARACTERS
 from tsdash.ui.style import pair
 

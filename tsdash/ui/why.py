@@ -9,9 +9,10 @@ import streamlit as st
 from tsdash import findings, formats
 from tsdash.plots import divergence
 from tsdash.records import Record
-from tsdash.spec import Baked, Cause, ErrorFacts, Export
-from tsdash.ui.causes import cards, first_line
-from tsdash.ui.html import Mark, code_view
+from tsdash.spec import Cause, ErrorFacts, Export
+from tsdash.ui.causes import cards
+from tsdash.ui.html import code_view
+from tsdash.ui.marks import first_line, source_marks
 from tsdash.ui.mend import try_fix
 from tsdash.ui.page import as_markdown, figure, grid, section
 from tsdash.ui.selection import Selection
@@ -51,38 +52,6 @@ def why(record: Record, selection: Selection, dark: bool) -> None:
     if export and export.code:
         with st.expander(f"The code that {selection.mode} kept"):
             st.code(export.code, language="python", height=CODE_HEIGHT_PX)
-
-
-def source_marks(
-    record: Record, causes: tuple[Cause, ...], export: Export | None, error: ErrorFacts | None
-) -> dict[int, Mark]:
-    """What each line of the model file is marked with: blame first, then warnings, all notes kept."""
-    ours = record.spec.model.filename
-    blamed: dict[int, list[str]] = {}
-    warned: dict[int, list[str]] = {}
-    for cause in causes:
-        if cause.line is not None and cause.file == ours:
-            blamed.setdefault(cause.line, []).append(cause.message or cause.cause)
-    if error and error.line is not None and error.file == ours and not blamed:
-        blamed.setdefault(error.line, []).append(f"{error.type}: {first_line(error.message)}")
-    values: dict[int, tuple[Baked, ...]] = {
-        cause.line: cause.baked for cause in reversed(causes) if cause.line is not None and cause.baked
-    }
-    for warning in export.warnings if export else ():
-        if warning.line is not None and warning.file == ours:
-            warned.setdefault(warning.line, []).append(f"{warning.category}: {first_line(warning.message)}")
-    reach = record.description.reach if record.description else None
-    unreached = {line.line for line in reach.not_run if line.file == ours} if reach else set()
-    lines = dict.fromkeys([*blamed, *warned])
-    left = {line: Mark(kind="unreached") for line in sorted(unreached - lines.keys())} if lines else {}
-    return left | {
-        line: Mark(
-            kind="guilty" if line in blamed else "warned",
-            notes=tuple(dict.fromkeys([*blamed.get(line, []), *warned.get(line, [])])),
-            values=values.get(line, ()),
-        )
-        for line in lines
-    }
 
 
 def _error(selection: Selection) -> ErrorFacts | None:
