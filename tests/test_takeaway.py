@@ -8,6 +8,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pandas as pd
@@ -65,7 +66,7 @@ def test_the_report_has_the_sentences_of_the_page(store: Store) -> None:
     text = text_of(record, store)
     seen = overview.overview(record)
     for sentence in (overview.headline(seen), "baked_control_flow", "early_exit.py line 29", "≠ mismatch"):
-        assert sentence in text
+        assert sentence in unescape(text)
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", text)
 
 
