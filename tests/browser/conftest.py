@@ -17,7 +17,7 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 
 ROOT = Path(__file__).parents[2]
 START_S = 90.0
-ACTION_MS = 30_000
+ACTION_MS = 60_000  # a page of many figures on a busy machine
 RESTING = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
