@@ -75,10 +75,11 @@ diagnose.catalogue | spec                                                       
 diagnose           | spec errors tracebacks seeds models.loading inputs exporters plan nodes  | torch numpy
                    | tree compare calling diagnose.catalogue                            |
 reach              | spec models.loading                                                | torch (coverage)
-localize           | spec seeds inputs calling                                          | torch
+localize           | spec seeds inputs exporters calling                                | torch
+steps              | inputs seeds calling localize                                      | torch
 author             | spec errors tracebacks seeds models models.loading inputs exporters study | torch
                    | tensorfile state tree timing calling effects questions             |
-                   | (reach localize noise sameness diagnose)                           |
+                   | (reach localize steps noise sameness diagnose)                     |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
                    | calling effects                                                    |
 worker             | spec errors (author clean)                                         | (torch)

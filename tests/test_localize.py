@@ -79,3 +79,19 @@ def test_a_module_takes_as_long_as_what_it_calls_and_more() -> None:
     seconds = {module.path: module.eager_s or 0.0 for module in found}
     assert all(value > 0 for value in seconds.values())
     assert seconds["the model"] >= max(seconds["before"], seconds["middle"], seconds["after"])
+
+
+class Rows(nn.Module):
+    """Divides by 2 while exporting and by 4 in eager."""
+
+    def forward(self, x):
+        return x.sum(0) / (2 if torch.compiler.is_exporting() else 4)
+
+
+def test_a_program_of_torch_export_is_told_as_a_trace_is() -> None:
+    """2 / 2 instead of 2 / 4."""
+    found = locate("export", lambda: nn.Sequential(nn.ReLU(), Rows()), POSITIVE, POSITIVE, CASE)
+    assert {module.path: module.accumulated for module in found} == {"0": 0.0, "1": 0.5, "the model": 0.5}
+    leading = first(found)
+    assert leading is not None
+    assert leading.path == "1"

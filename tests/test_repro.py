@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.showing import base_case, showing
 from tsdash import cli, inputs, models, repro
 from tsdash.models import teaching
 from tsdash.seeds import seed_all
@@ -21,24 +22,6 @@ from tsdash.store import Store
 from tsdash.transforms import LAYOUTS, TRANSFORMS
 
 RETURNED = Side(ended="returned")
-# What shows the failure of each teaching model that answers rightly at its base case; "*" in every failing mode.
-SHOWN: dict[str, dict[str, Any]] = {
-    "decay_loop": {"dims": {"seq": 9}},
-    "early_exit": {"values": "x100"},
-    "finfo_mask": {"dtype": "float16"},
-    "keep_half": {"dims": {"seq": 1}},
-    "nan_guard": {"values": "nan"},
-    "numpy_cumsum": {"dims": {"batch": 3}},
-    "pad_to_patch": {"dims": {"width": 1}},
-    "pair_check": {"dims": {"batch": 1}},
-    "peak_scale": {"dims": {"batch": 3}},
-    "row_loop": {"dims": {"batch": 4}},
-    "strided_windows": {"dims": {"seq": 9}},
-    "time_embedding": {"device": "meta"},
-    "train_dropout": {"training": False},
-    "upcast_softmax": {"dtype": "float64"},
-    "upsample": {"dims": {"height": 9}},
-}
 FAILING = [
     (listing.name, mode)
     for listing in models.names()
@@ -103,9 +86,7 @@ class Inputs:
 
 
 def _result(name: str, mode: str) -> CaseResult:
-    changed = dict(SHOWN.get(name, {}))
-    dims = models.default_dims(models.find(name)) | changed.pop("dims", {})
-    case = replace(Case(id="c2", dims=dims), **changed)
+    case = replace(showing(name, models.find(name)), id="c2")
     ended = "crash" if name == "pad_to_patch" else "returned"
     return CaseResult(case=case, mode=mode, eager=RETURNED, exported=Side(ended=ended))
 
@@ -113,12 +94,9 @@ def _result(name: str, mode: str) -> CaseResult:
 def _write(folder: Path, name: str, mode: str, twin: str = "") -> Path:
     """The repro of a model's failure, or of the same case of its mended twin."""
     source = models.find(name + twin)
-    base = Case(id="c1", dims=models.default_dims(source))
-    result = _result(name, mode)
-    if twin:
-        result = replace(result, case=replace(result.case, dims=base.dims | SHOWN.get(name, {}).get("dims", {})))
+    result = replace(_result(name, mode), case=replace(showing(name, source), id="c2"))
     path = folder / f"{name}{twin}_{mode.replace('+', '_')}.py"
-    path.write_text(repro.script(source, base, result), encoding="utf-8")
+    path.write_text(repro.script(source, base_case(source), result), encoding="utf-8")
     return path
 
 
@@ -204,7 +182,7 @@ def test_the_pytest_file_fails_as_long_as_the_failure_is_there(tmp_path: Path) -
     """And passes with the mended model: it can be kept."""
     for twin in ("", teaching.MENDED):
         source = models.find(f"early_exit{twin}")
-        base = Case(id="c1", dims=models.default_dims(source))
+        base = base_case(source)
         text = repro.pytest_file(
             source, base, replace(_result("early_exit", "trace"), case=replace(base, values="x100"))
         )
@@ -218,7 +196,7 @@ def test_what_the_arithmetic_explains_is_no_failure() -> None:
     facts = OutputFacts(path="output", shape=(2,), dtype="float32", elements=2, identical=False, max_abs=3e-6)
     result = CaseResult(case=CASE, mode="trace", eager=RETURNED, exported=RETURNED, outputs=(facts,))
     source = models.find("mlp")
-    base = Case(id="c1", dims=models.default_dims(source))
+    base = base_case(source)
     assert "limits = {'output': 1e-05}" in repro.script(source, base, replace(result, case=base))
     wrong = replace(result, case=base, outputs=(replace(facts, max_abs=1.0, max_rel=1.0),))
     assert "limits = {'output': 1e-05}" in repro.script(source, base, wrong)
@@ -238,7 +216,7 @@ def test_a_name_of_the_model_file_is_never_taken() -> None:
 def test_a_model_of_torchvision_is_built_without_tsdash(name: str) -> None:
     """Its repro is whole, and every dim of the case is an argument of its make_inputs."""
     source = models.find(name)
-    base = Case(id="c1", dims=models.default_dims(source))
+    base = base_case(source)
     result = CaseResult(case=base, mode="script", eager=RETURNED, exported=RETURNED)
     made = repro.script(source, base, result)
     names: dict[str, Any] = {"__name__": "m"}
@@ -284,7 +262,7 @@ def test_the_command_line_writes_the_repro_of_a_stored_case(tmp_path: Path, caps
     """To standard output or a file, as a program or a test; a case that is not there is refused by name."""
     source = models.find("early_exit")
     result = _result("early_exit", "trace")
-    base = Case(id="c1", dims=models.default_dims(source))
+    base = base_case(source)
     store = Store()
     run = str(store.create(RunSpec(model=source, modes=("trace",), cases=(base, result.case)), {}, {}))
     store.add_case(int(run), result, {})

@@ -241,18 +241,19 @@ class Author:
         found = reach.measure(self.loaded, self._folder, cases, self._call, float(request["budget_s"]))
         return {} if found is None else {"reach": found}
 
+    def _moving(self, mode: str, case: Case) -> tuple[Case, exporters.Dynamic]:
+        """The case that `mode` exports from, and the axes that it leaves open: none but for torch.export."""
+        if not exporters.EXPORTERS[mode].dynamic:
+            return case, {}
+        model = self._fresh()
+        dims = inputs.export_dims(self.loaded, case.dims, lambda args, kwargs: run(model, args, kwargs, case))
+        return replace(case, dims=dims), inputs.moving_axes(self.loaded, dims)
+
     def _export(self, request: dict[str, Any]) -> Any:
         """Export the pristine model from the base case's inputs and save the artefact."""
         case = from_json(Case, request["case"])
         mode = request["mode"]
-        dynamic: dict[str, dict[int, str]] = {}
-        if exporters.EXPORTERS[mode].dynamic:
-            model = self._fresh()
-            case = replace(
-                case,
-                dims=inputs.export_dims(self.loaded, case.dims, lambda args, kwargs: run(model, args, kwargs, case)),
-            )
-            dynamic = inputs.moving_axes(self.loaded, case.dims)
+        case, dynamic = self._moving(mode, case)
         args, kwargs = questions.given(self.loaded, Question(case=case, arguments=self._arguments(request)))
         seed_all(case.seed)
         return exporters.run(
@@ -377,18 +378,22 @@ class Author:
 
     def _localize(self, request: dict[str, Any]) -> dict[str, Any]:
         """Every module in a failing case with how far it is off, and a sentence on the first of them; {} where unknown."""
-        from tsdash import localize
+        from tsdash import localize, steps
 
-        base, case = from_json(Case, request["base"]), from_json(Case, request["case"])
+        case, mode = from_json(Case, request["case"]), request["mode"]
+        base, dynamic = self._moving(mode, from_json(Case, request["base"]))
         (example, kwargs), (failing, _) = inputs.build(self.loaded, base), inputs.build(self.loaded, case)
         if kwargs:
             return {}
-        found = localize.locate(request["mode"], self.loaded.build, example, failing, case)
+        found = localize.locate(mode, self.loaded.build, example, failing, case, dynamic=dynamic)
         first = localize.first(found)
-        if first is None or len(found) < 2:
+        if first is None:
             return {"divergence": found}
-        said = f"Fed eager's own inputs, the first module that answers otherwise is {first.path} ({first.type}), by up to {first.local:.3g}."
-        return {"divergence": found, "said": said}
+        fed_eagers = "Fed eager's own inputs, the" if first.local else "The"
+        said = f"{fed_eagers} first module that answers otherwise is {first.path} ({first.type}), by up to {first.local or first.accumulated:.3g}"
+        fed = localize.fed(self.loaded.build, example, failing, case, found.index(first)) if mode == "trace" else None
+        parting = steps.parting(*fed, case.seed, self.loaded.sources.name) if fed is not None else None
+        return {"divergence": found, "said": f"{said}; inside it {parting}." if parting else f"{said}."}
 
 
 def _bound(model: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], object]:

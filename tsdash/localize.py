@@ -2,7 +2,8 @@
 
 A trace keeps no modules, so a wrapper is traced whose forward hooks give out what every module returns, cloned, because an
 operator in place would change it later. The wrapper's own output must be the plain export's bit for bit, or nothing is said.
-A script is taken module by module, and only what each does with eager's inputs is known.
+A script is taken module by module, and only what each does with eager's inputs is known. A program of torch.export is made of
+such a wrapper as well.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 
 import torch
 
-from tsdash import inputs
+from tsdash import exporters, inputs
 from tsdash.calling import copy_tensor, same_bits
+from tsdash.exporters import Dynamic
 from tsdash.seeds import seed_all
 from tsdash.spec import GIVEN, Case, Divergence
 
@@ -40,25 +42,32 @@ class _Call:
 
 
 def locate(
-    mode: str, build: Callable[[], torch.nn.Module], base: tuple[Any, ...], failing: tuple[Any, ...], case: Case
+    mode: str,
+    build: Callable[[], torch.nn.Module],
+    base: tuple[Any, ...],
+    failing: tuple[Any, ...],
+    case: Case,
+    *,
+    dynamic: Dynamic | None = None,
 ) -> tuple[Divergence, ...]:
-    """Each module in the order in which it returned at `failing`, for a model exported from `base`.
+    """Each module in the order in which it returned at `failing`, for a model exported from `base`. `dynamic`: the axes that
+    torch.export was told to move.
 
-    Empty where it cannot be told: another dtype, device, training flag or call than at the export, other modes than traces
-    and scripts, and exports that the instruments change.
+    Empty where it cannot be told: another dtype, device, training flag or call than at the export, and exports that the
+    instruments change.
     """
     kind = mode.partition("+")[0]
     plain_case = case.dtype == GIVEN and case.device == "cpu" and case.training is None and case.call == 1
-    if kind not in ("trace", "script") or not plain_case:
+    if not plain_case:
         return ()
-    ends = time.monotonic() + DEADLINE_S
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         at_base, _ = _watched(build(), base, case)
         eager, _ = _watched(build(), failing, case)
-        exported = _traced(build, base, failing, case) if kind == "trace" else {}
+        exported = {} if kind == "script" else _instrumented(kind, build, base, failing, case, dynamic or {})
         if exported is None:
             return ()
+        ends = time.monotonic() + DEADLINE_S
         times = _timed(build(), failing, case, ends)
         found = []
         for number, call in enumerate(eager[:MOST_MODULES]):
@@ -68,9 +77,7 @@ def locate(
                 Divergence(
                     path=call.path or "the model",
                     type=type(call.module).__name__,
-                    accumulated=None
-                    if actual is None or actual[0] != call.path
-                    else _distance(actual[1], call.outputs),
+                    accumulated=None if actual is None or actual[0] != call.path else distance(actual[1], call.outputs),
                     local=_local(kind, call, example, case) if time.monotonic() < ends else None,
                     eager_s=times[number][1] if number < len(times) and times[number][0] == call.path else None,
                 )
@@ -79,8 +86,24 @@ def locate(
 
 
 def first(found: tuple[Divergence, ...]) -> Divergence | None:
-    """The innermost module that gives something else than eager for eager's own inputs; modules return inside out."""
-    return next((module for module in found if module.local), None)
+    """The innermost module that gives something else than eager for eager's own inputs; modules return inside out. Where that is
+    not known, the first whose output differs as the export runs."""
+    alone = next((module for module in found if module.local), None)
+    return alone or next((module for module in found if module.local is None and module.accumulated), None)
+
+
+def fed(
+    build: Callable[[], torch.nn.Module], base: tuple[Any, ...], failing: tuple[Any, ...], case: Case, number: int
+) -> tuple[torch.nn.Module, tuple[Any, ...], tuple[Any, ...]] | None:
+    """The module of call `number` of eager at `failing`, with what it was given at `base` and there; None where it was not called
+    at both."""
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        at_base, _ = _watched(build(), base, case)
+        there, _ = _watched(build(), failing, case)
+    if max(number, 0) >= min(len(at_base), len(there)) or at_base[number].path != there[number].path:
+        return None
+    return there[number].module, at_base[number].args, there[number].args
 
 
 def _watched(model: torch.nn.Module, args: tuple[Any, ...], case: Case) -> tuple[list[_Call], Any]:
@@ -137,10 +160,15 @@ def _timed(model: torch.nn.Module, args: tuple[Any, ...], case: Case, ends: floa
     return tuple((calls[0][0], statistics.median(seconds for _, seconds in calls)) for calls in zip(*kept, strict=True))
 
 
-def _traced(
-    build: Callable[[], torch.nn.Module], base: tuple[Any, ...], failing: tuple[Any, ...], case: Case
+def _instrumented(
+    kind: str,
+    build: Callable[[], torch.nn.Module],
+    base: tuple[Any, ...],
+    failing: tuple[Any, ...],
+    case: Case,
+    dynamic: Dynamic,
 ) -> dict[int, tuple[str, Tensors]] | None:
-    """What each module gives in the trace, by the number of its call; None where the trace differs from the plain one."""
+    """What each module gives in the export, by the number of its call; None where that differs from the plain export."""
     model = build()
     parts: list[tuple[str, int]] = []
 
@@ -155,17 +183,27 @@ def _traced(
             parts[:] = [(call.path, len(call.outputs)) for call in calls]
             return tuple(tensor for call in calls for tensor in call.outputs)
 
-    seed_all(case.seed)
-    instrumented: Any = torch.jit.trace(Instrumented(), base, check_trace=False)  # type: ignore[no-untyped-call]
-    seed_all(case.seed)
-    plain: Any = torch.jit.trace(build(), base, check_trace=False)  # type: ignore[no-untyped-call]
-    flat = list(_seeded(instrumented, failing, case))
+    try:
+        seed_all(case.seed)
+        instrumented = _exported(kind, Instrumented(), base, dynamic)
+        seed_all(case.seed)
+        plain = _exported(kind, build(), base, dynamic)
+        flat = list(_seeded(instrumented, failing, case))
+        whole = [tensor for _, tensor in inputs.tensors(_seeded(plain, failing, case))]
+    except Exception:  # what cannot be exported with instruments, or raises at this input
+        return None
     outputs, place = {}, 0
     for number, (path, count) in enumerate(parts):
         outputs[number] = (path, flat[place : place + count])
         place += count
-    whole = [tensor for _, tensor in inputs.tensors(_seeded(plain, failing, case))]
     return outputs if parts and same_bits(outputs[len(parts) - 1][1], whole) else None
+
+
+def _exported(kind: str, module: torch.nn.Module, args: tuple[Any, ...], dynamic: Dynamic) -> Any:
+    """A trace or a program of `module`, to be called."""
+    if kind == "export":
+        return exporters.EXPORTERS[kind].make(module, args, {}, dynamic).module()
+    return torch.jit.trace(module, args, check_trace=False)  # type: ignore[no-untyped-call]
 
 
 def _seeded(module: Callable[..., Any], args: tuple[Any, ...], case: Case) -> Any:
@@ -181,15 +219,28 @@ def _local(kind: str, call: _Call, example: _Call | None, case: Case) -> float |
         elif example is None:
             return None
         else:
-            alone = torch.jit.trace(example.module, example.args, check_trace=False)  # type: ignore[no-untyped-call]
+            alone = _exported(kind, example.module, example.args, _moved(example.args, call.args))
         actual = [tensor for _, tensor in inputs.tensors(_seeded(alone, call.args, case))]
         expected = [tensor for _, tensor in inputs.tensors(_seeded(call.module, call.args, case))]
     except Exception:  # arguments that no trace takes, code that no script takes
         return None
-    return _distance(actual, expected)
+    return distance(actual, expected)
 
 
-def _distance(actual: Tensors, expected: Tensors) -> float:
+def _moved(one: tuple[Any, ...], other: tuple[Any, ...]) -> Dynamic:
+    """The axes whose sizes differ between two calls."""
+    shapes = {path: tensor.shape for path, tensor in inputs.paths(other, {}).items()}
+    return {
+        path: {
+            axis: f"{path}_{axis}"
+            for axis, (a, b) in enumerate(zip(tensor.shape, shapes.get(path, tensor.shape), strict=False))
+            if a != b
+        }
+        for path, tensor in inputs.paths(one, {}).items()
+    }
+
+
+def distance(actual: Tensors, expected: Tensors) -> float:
     """The largest |Δ|; infinite where shapes differ, or NaN or Inf stand on one side only."""
     if [tensor.shape for tensor in actual] != [tensor.shape for tensor in expected]:
         return float("inf")

@@ -27,4 +27,7 @@ def test_a_wrong_answer_is_followed_to_its_module(check: Callable[..., Record]) 
     trace = check_report(check(BRANCH, sweep=Sweep(values=("negative",))))["modes"]["trace"]
     found = {module["path"]: (module["accumulated"], module["local"]) for module in trace["divergence"]}
     assert found == {"0": (0.0, 0.0), "1": (1.0, 1.0), "the model": (1.0, 1.0)}
-    assert "the first module that answers otherwise is 1 (M), by up to 1." in trace["causes"][0]["evidence"][-1]
+    assert (
+        "the first module that answers otherwise is 1 (M), by up to 1; inside it eager calls sub at line 7"
+        in trace["causes"][0]["evidence"][-1]
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tsdash import plan, spec
-from tsdash.diagnose import phrases, positions, scripted
+from tsdash.diagnose import phrases, positions, scripted, structures
 from tsdash.diagnose.evidence import evidence, groups
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
@@ -25,10 +25,13 @@ _ARGUMENTS = (
 )
 
 
+Place = tuple[str, str, str | None, int | None]  # cause, message, file and line
+
+
 @evidence("errors of the export", order=46)
 def raised(lab: Laboratory) -> Iterator[Finding]:
     """One finding for the first error of each axis that eager does not have."""
-    places: dict[str, positions.Position] = {}  # of errors without a line, by their message
+    places: dict[str, Place] = {}  # of errors without a line, by their message
     for axis, failures in groups(lab):
         failure = next((f for f in failures if f.exported.ended == "raised" and f.eager.ended == "returned"), None)
         if failure is None or failure.exported.error is None:
@@ -43,7 +46,7 @@ def _finding(
     axis: str,
     failure: spec.CaseResult,
     error: spec.ErrorFacts,
-    places: dict[str, positions.Position],
+    places: dict[str, Place],
 ) -> Finding | None:
     where = plan.describe(failure.case, lab.base)
     said = f"The export at {where}: {error.type}: {phrases.opening(error.message)}"
@@ -72,18 +75,34 @@ def _finding(
             message=f"The export raises at {where}.",
             evidence=(said,),
         )
+    cause, message = "unsupported_python", "The compiled code cannot run what Python runs here."
     file, line = error.file, error.line
     if line is None:
         if error.message not in places:
-            places[error.message] = scripted.stopped_at(lab, failure.case) or positions.construction(lab)
-        file, line = places[error.message]
+            places[error.message] = _place(lab, failure.case)
+        cause, message, file, line = places[error.message]
     strength = Strength.STATED if axis in ("base", "values", "dims", "training", "call", "seed") else Strength.WARNING
     return Finding(
-        cause="unsupported_python",
+        cause=cause,
         strength=strength,
         axis=axis,
         file=file,
         line=line,
-        message="The compiled code cannot run what Python runs here.",
+        message=message,
         evidence=(said,),
     )
+
+
+def _place(lab: Laboratory, case: spec.Case) -> Place:
+    """What an error without a line is about: the line at which compiled code stops, an output that cannot be handed back, else the
+    model as it was made."""
+    cannot = "The compiled code cannot run what Python runs here."
+    stopped = scripted.stopped_at(lab, case)
+    if stopped is not None:
+        return "unsupported_python", cannot, *stopped
+    result = lab.eager(lab.base)
+    site = structures.output_site(lab) if result.returned and not structures.is_plain(result.value) else None
+    if site is not None:
+        said = f"The export cannot hand back a {type(result.value).__name__}."
+        return "output_structure", said, lab.name(site.path), site.line
+    return "unsupported_python", cannot, *positions.construction(lab)
