@@ -85,3 +85,9 @@ def test_a_failure_that_was_not_searched_from_stays_as_it_is():
 @given(number=st.floats(allow_nan=False))
 def test_nothing_is_plainer_than_zero(number):
     assert shrinking.cost(0.0) <= shrinking.cost(number)
+
+
+def test_a_model_without_dims_has_a_smallest_input_too():
+    case = Case(id="c2", dims={}, call=3, varied="call")
+    found = shrinking.Shrunk(origin="c2", case=case, outcome="mismatch", inputs=answered(case, lambda *_: True).inputs)
+    assert sentences.shrunk(found, Case(id="c1", dims={})) == "The smallest input that fails: call 3: args[0] = [1.25]."

@@ -31,14 +31,14 @@ def _sizes(found: Frontier) -> str:
     sides = [_side(edge, word) for edge, word in ((found.down, "down"), (found.up, "up")) if edge.fails is not None]
     span = f"{found.agree[0]} to {found.agree[-1]}"
     whole = len(found.agree) == found.agree[-1] - found.agree[0] + 1
-    return f"{' and '.join(sides)}; agrees {'from' if whole else 'at every size tried from'} {span}"
+    return f"fails {' and '.join(sides)}; agrees {'from' if whole else 'at every size tried from'} {span}"
 
 
 def _side(edge: Edge, word: str) -> str:
     assert edge.fails is not None
     gap = abs(edge.fails - edge.agrees) > 1
     where = "at 1" if edge.fails == 1 else f"from {edge.fails} {word}"
-    return f"fails {where}" + (f" (nothing between {edge.agrees} and {edge.fails} can be told)" if gap else "")
+    return where + (f" (between {edge.agrees} and {edge.fails} nothing is known)" if gap else "")
 
 
 def _allowed(found: Frontier, allowed: SizeRange | None) -> str:
@@ -65,14 +65,10 @@ def flip(found: Flip) -> str:
 
 def shrunk(found: Shrunk, base: Case) -> str:
     """The smallest input that fails, its values in full where they are few."""
-    how = (
-        plan.describe(found.case, None)
-        if not found.inputs
-        else ", ".join(f"{n} {size}" for n, size in found.case.dims.items())
-    )
-    besides = _circumstances(found.case, base)
+    sizes = ", ".join(f"{name} {size}" for name, size in found.case.dims.items())
+    how = [sizes, _circumstances(found.case, base)] if found.inputs else [plan.describe(found.case)]
     values = "; ".join(f"{facts.path} = {tensor(facts)}" for facts in found.inputs)
-    return f"The smallest input that fails: {how}{f', {besides}' if besides and found.inputs else ''}{f': {values}' if values else ''}."
+    return f"The smallest input that fails: {': '.join(filter(None, (', '.join(filter(None, how)), values)))}."
 
 
 def tensor(facts: InputFacts) -> str:
