@@ -9,7 +9,7 @@ from math import ceil, floor, inf, isfinite, log10
 import plotly.graph_objects as go
 
 from tsdash import formats
-from tsdash.plots.frame import canvas, described, label, log_axis_ticks, nothing, power_text
+from tsdash.plots.frame import canvas, described, label, nothing, power_ticks
 from tsdash.spec import Divergence
 from tsdash.tokens import LEAST_SIZE_PX, OUTCOMES, appearance, mode_look
 
@@ -43,12 +43,12 @@ def divergence(found: Sequence[Divergence], mode: str, dark: bool) -> go.Figure:
         showgrid=False,
         title={"text": "modules in the order of their return, inner before outer"},
     )
-    ticks = log_axis_ticks(10.0**low, 10.0**high)
+    ticks = power_ticks(low, high)
     infinite = any(error == inf for error in errors)
     fig.update_yaxes(
         range=[low - ROW - 0.5, high + (ROW + 0.4 if infinite else 0.4)],
-        tickvals=[low - ROW, *(log10(value) for value in ticks["tickvals"]), *([high + ROW] if infinite else [])],
-        ticktext=["0", *(power_text(round(log10(v))) for v in ticks["tickvals"]), *(["∞"] if infinite else [])],
+        tickvals=[low - ROW, *ticks["tickvals"], *([high + ROW] if infinite else [])],
+        ticktext=["0", *ticks["ticktext"], *(["∞"] if infinite else [])],
         title={"text": "largest |Δ|"},
     )
     return described(fig, _alt(found))

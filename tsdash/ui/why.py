@@ -64,7 +64,7 @@ def _error(selection: Selection) -> ErrorFacts | None:
 def _diverging(causes: Sequence[Cause], mode: str, dark: bool) -> None:
     """How far off every module is in the case that the leading cause was found with: along the network, and as a tree."""
     found = causes[0].divergence if causes else ()
-    if not found:
+    if len(found) < 2:  # a model without modules of its own has no depth
         return
     cells = grid(2, min_column_width=460)
     with cells.cell():
