@@ -292,7 +292,11 @@ class Author:
             answers.ask(self._call, case, arguments)
         model, first = self._fresh(), questions.given(self.loaded, example)
         steps = questions.steps(self.loaded, lambda: run(model, *first, example.case))
-        return {"answers": answers.found, "labels": labels, "steps": steps}
+        shown = questions.Answers(self.loaded.sources)
+        for arguments, case in asked[len(asked) - len(labels) :]:
+            shown.ask(lambda _, given: (given[0][0], 0.0), case, arguments)
+        examples = [answer.outputs[0] for answer in shown.found if answer.outputs]
+        return {"answers": answers.found, "labels": labels, "steps": steps, "examples": examples}
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """A saved export's answers to the questions of a study, and what it kept of each source line."""

@@ -65,9 +65,9 @@ class Question:
     arguments: tuple[Array, ...] = ()
 
 
-def asked(*arguments: Any, dtype: str = "float32", **changes: Any) -> Question:
-    """A question with these positional arguments as nested lists; `changes` are fields of its case."""
-    given = tuple(item if isinstance(item, Array) else Array.of(item, dtype) for item in arguments)
+def asked(*arguments: Any, **changes: Any) -> Question:
+    """A question with these positional arguments, as Arrays or as nested lists of float32; `changes` are fields of its case."""
+    given = tuple(item if isinstance(item, Array) else Array.of(item) for item in arguments)
     return Question(case=dataclasses.replace(BASE, **changes), arguments=given)
 
 
@@ -140,5 +140,6 @@ class Study:
     eager: tuple[Answer, ...] = ()
     lost: str = ""  # why eager gave no answers
     labels: tuple[int, ...] = ()
+    examples: tuple[Array, ...] = ()  # the labelled inputs, the first argument of each question about them
     modes: dict[str, ModeStudy] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0

@@ -17,7 +17,7 @@ from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.exporters import EXPORTERS
 from tsdash.spec import Description, ErrorFacts, Export, Latency, RunSpec, to_json
-from tsdash.study import Answer, ModeStudy, NaiveBlock, Study, StudySpec, TiedLine
+from tsdash.study import Answer, Array, ModeStudy, NaiveBlock, Study, StudySpec, TiedLine
 
 OVERRUN = 10  # times the time for timing, then the worker is killed
 
@@ -64,7 +64,8 @@ class _Study:
             except WorkerLost as lost:
                 return {**facts, "lost": str(lost)}
             steps, labels = take(tuple[int, ...], answer, "steps"), take(tuple[int, ...], answer, "labels")
-            return {**facts, "steps": steps, "labels": labels, "eager": take_all(Answer, answer, "answers")}
+            facts |= {"steps": steps, "labels": labels, "examples": take_all(Array, answer, "examples")}
+            return {**facts, "eager": take_all(Answer, answer, "answers")}
 
     async def mode(self, mode: str) -> ModeStudy:
         """Export in a fresh worker, save, load what was saved and ask it the same."""

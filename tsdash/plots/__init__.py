@@ -10,6 +10,7 @@ from tsdash.plots.frame import Figure, alt_text, plotly_template
 from tsdash.plots.frontier import Sizes, frontier
 from tsdash.plots.history import run_changes, speed_changes
 from tsdash.plots.latency import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
+from tsdash.plots.learning import agreement, call_by_call, growing_delta, parting_curves
 from tsdash.plots.magnitudes import delta_histogram
 from tsdash.plots.modes import ModeRow, mode_answers, mode_costs
 from tsdash.plots.multiples import latency_shapes, mode_differences
@@ -21,11 +22,14 @@ __all__ = [
     "ModeRow",
     "Point",
     "Sizes",
+    "agreement",
     "along_axis",
     "alt_text",
+    "call_by_call",
     "delta_histogram",
     "divergence",
     "frontier",
+    "growing_delta",
     "latency_by_size",
     "latency_by_threads",
     "latency_ecdf",
@@ -37,6 +41,7 @@ __all__ = [
     "mode_differences",
     "outcome_grid",
     "paired_ratio",
+    "parting_curves",
     "plotly_template",
     "reference_density",
     "run_changes",

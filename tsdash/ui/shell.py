@@ -22,9 +22,10 @@ def main() -> None:
             st.Page(ROOT / "pages" / "explore.py", title="Explore", icon=":material/search_insights:", default=True),
             st.Page(ROOT / "pages" / "modes.py", title="Modes", icon=":material/view_column:"),
             st.Page(ROOT / "pages" / "playground.py", title="Playground", icon=":material/code:"),
+            st.Page(ROOT / "pages" / "learn.py", title="Learn", icon=":material/school:"),
             st.Page(ROOT / "pages" / "history.py", title="History", icon=":material/history:"),
         ],
-        position="top",
+        position="hidden" if "present" in st.query_params else "top",
     ).run()
     watch_appearance()
     presence.watch()

@@ -1,0 +1,5 @@
+"""Learn: what tracing and scripting really do, by predicting it, running it and mending it."""
+
+from tsdash.ui.learn import learn
+
+learn()

@@ -1,0 +1,152 @@
+"""Figures of the lessons: curves that part, predictions that disagree, measurements that mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log10
+
+import plotly.graph_objects as go
+
+from tsdash import formats
+from tsdash.plots.frame import canvas, described, label, log_axis_ticks, nothing, power_ticks, stepped, unit_of
+from tsdash.tokens import DELTA_DARK, DELTA_LIGHT, OUTCOMES, appearance, mode_colour, mode_look
+
+CURVES_HEIGHT_PX = 320
+MATRIX_HEIGHT_PX = 340
+
+
+def parting_curves(
+    x: Sequence[float], series: Mapping[str, Sequence[float]], dark: bool, *, at: float, axes: tuple[str, str]
+) -> go.Figure:
+    """The answers of several sides along one input; the line stands at the input that is looked at."""
+    look = appearance(dark)
+    title = f"{axes[1]} against {axes[0]}"
+    fig = canvas(dark, title, height=CURVES_HEIGHT_PX)
+    names = list(series)
+    if len(names) == 2:
+        gap = OUTCOMES["mismatch"].fill[dark]
+        fig.add_scatter(x=list(x), y=list(series[names[0]]), mode="lines", line={"width": 0}, hoverinfo="skip")
+        fig.add_scatter(
+            x=list(x),
+            y=list(series[names[1]]),
+            mode="lines",
+            line={"width": 0},
+            fill="tonexty",
+            fillcolor=f"{gap}29",  # a sixth opaque
+            hoverinfo="skip",
+        )
+    nearest = min(range(len(x)), key=lambda i: abs(x[i] - at))
+    for i, (name, values) in enumerate(series.items()):
+        colour = mode_colour(name, dark)
+        fig.add_scatter(
+            x=list(x),
+            y=list(values),
+            mode="lines",
+            name=name,
+            line={"color": colour, "width": 4 if i == 0 else 2, "dash": mode_look(name).dash},
+            hovertemplate=f"{name} at %{{x:.3g}}: %{{y:.4g}}<extra></extra>",
+        )
+        fig.add_scatter(
+            x=[x[nearest]],
+            y=[values[nearest]],
+            mode="markers",
+            marker={
+                "color": colour,
+                "size": 10,
+                "symbol": mode_look(name).marker,
+                "line": {"color": look.page, "width": 1},
+            },
+            hoverinfo="skip",
+        )
+        label(fig, f" {name}", dark, x=x[0], y=values[0], yshift=12 if i else -12)
+    fig.add_vline(x=at, line={"color": look.text, "width": 1})
+    fig.update_xaxes(title=axes[0])
+    fig.update_yaxes(title=axes[1])
+    here = "; ".join(f"{name} {formats.digits(values[nearest])}" for name, values in series.items())
+    return described(fig, f"{title}. At {formats.digits(at, 2)}: {here}.")
+
+
+def agreement(counts: Sequence[Sequence[int]], dark: bool) -> go.Figure:
+    """Predictions of eager (rows) against the export's (columns); only what is off the diagonal is coloured."""
+    n = len(counts)
+    flips = sum(counts[i][j] for i in range(n) for j in range(n) if i != j)
+    title = "Predicted class: rows eager, columns export"
+    if not n:
+        return nothing(dark, title, "No examples were classified.", height=MATRIX_HEIGHT_PX)
+    colours = DELTA_DARK if dark else DELTA_LIGHT
+    off = [[0 if i == j else min(2, counts[i][j]) for j in range(n)] for i in range(n)]
+    scale = stepped([appearance(dark).panel, colours[5], colours[7]])
+    fig = canvas(dark, title, height=MATRIX_HEIGHT_PX)
+    fig.add_heatmap(
+        z=off,
+        colorscale=scale,
+        zmin=-0.5,
+        zmax=2.5,
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        text=[[str(count) if count else "" for count in row] for row in counts],
+        texttemplate="%{text}",
+        customdata=[list(row) for row in counts],
+        hovertemplate="eager %{y}, export %{x}: %{customdata}<extra></extra>",
+    )
+    fig.update_xaxes(title="the export says", dtick=1, showgrid=False)
+    fig.update_yaxes(title="eager says", dtick=1, autorange="reversed", showgrid=False)
+    same = sum(counts[i][i] for i in range(n))
+    return described(fig, f"{title}: {same} agree, {flips} do not.")
+
+
+def call_by_call(blocks: Mapping[str, Sequence[float]], dark: bool) -> go.Figure:
+    """The time of every call in the order in which they were made, one contender after the other."""
+    title = "Time of a call, in the order they were made"
+    if not any(blocks.values()):
+        return nothing(dark, title, "Nothing was timed.")
+    every = [seconds for samples in blocks.values() for seconds in samples]
+    unit, second = unit_of([sorted(every)[len(every) // 2]])
+    fig = canvas(dark, title)
+    at = 0
+    for name, samples in blocks.items():
+        xs = list(range(at + 1, at + len(samples) + 1))
+        fig.add_scatter(
+            x=xs,
+            y=[seconds / second for seconds in samples],
+            mode="markers",
+            name=name,
+            marker={"color": mode_colour(name, dark), "size": 6, "symbol": mode_look(name).marker},
+            hovertemplate=f"{name}, call %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
+        )
+        label(fig, name, dark, x=xs[0], y=1, anchor="left", yref="paper", yanchor="bottom")
+        at += len(samples)
+    low, high = min(every) / second, max(every) / second
+    fig.update_xaxes(title="call")
+    fig.update_yaxes(type="log", title=f"{unit}, log scale", **log_axis_ticks(low * 0.8, high * 1.25))
+    words = "; ".join(
+        f"{name}: first {formats.duration(s[0])}, last {formats.duration(s[-1])}" for name, s in blocks.items()
+    )
+    return described(fig, f"{title}: {words}.")
+
+
+def growing_delta(points: Sequence[tuple[float, float]], bound: float, dark: bool) -> go.Figure:
+    """max |Δ| against the size of the outputs, both logarithmic, with the fixed bound as a line."""
+    title = "max |Δ| against the largest output"
+    kept = [(size, delta) for size, delta in points if delta > 0]
+    if not kept:
+        return nothing(dark, title, "Nothing differs at any size.")
+    fig = canvas(dark, title)
+    fig.add_scatter(
+        x=[size for size, _ in kept],
+        y=[delta for _, delta in kept],
+        mode="lines+markers",
+        line={"color": mode_colour("trace+freeze", dark), "width": 2},
+        marker={"size": 8, "symbol": mode_look("trace+freeze").marker},
+        hovertemplate="outputs up to %{x:.3g}: max |Δ| %{y:.2g}<extra></extra>",
+    )
+    fig.add_hline(y=bound, line={"color": appearance(dark).text, "width": 1, "dash": "dot"})
+    xs, ys = [size for size, _ in kept], [*(delta for _, delta in kept), bound]
+    fig.update_xaxes(type="log", title="largest output", **log_axis_ticks(min(xs) * 0.8, max(xs) * 1.25))
+    low, high = log10(min(ys)) - 0.5, log10(max(ys)) + 0.5
+    ticks = power_ticks(low, high)
+    ticks["tickvals"] = [10.0**exponent for exponent in ticks["tickvals"]]
+    fig.update_yaxes(type="log", title="max |Δ|", range=[low, high], **ticks)
+    words = "; ".join(f"{formats.delta(delta)} at {formats.plain(size)}" for size, delta in kept)
+    return described(fig, f"{title}: {words}; the bound is {formats.delta(bound)}.")
