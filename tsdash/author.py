@@ -252,6 +252,7 @@ class Author:
     def _export(self, request: dict[str, Any]) -> Any:
         """Export the pristine model from the base case's inputs and save the artefact."""
         case = from_json(Case, request["case"])
+        case = replace(case, dims={**self.loaded.dims, **case.dims})
         mode = request["mode"]
         case, dynamic = self._moving(mode, case)
         args, kwargs = questions.given(self.loaded, Question(case=case, arguments=self._arguments(request)))

@@ -82,6 +82,7 @@ class StudySpec:
     example: Question = Question()
     labelled: bool = False
     latency_s: float | None = None
+    needs: tuple[str, ...] = ()  # modules of a lesson that are slow to import: imported once for all workers
     limits: Limits = LIMITS
 
 

@@ -27,9 +27,10 @@ async def study(spec: StudySpec, *, nursery: Nursery, lanes: Lanes) -> Study:
     where eager itself is lost no mode is asked.
     Cancelling the task kills its workers."""
     began = time.monotonic()
-    needs = tuple(dict.fromkeys(module for mode in spec.modes for module in EXPORTERS[mode].needs))
-    if needs or spec.model.kind == "torchvision":
-        await nursery.preload((*needs, *(("torchvision",) if spec.model.kind == "torchvision" else ())))
+    needs = [*spec.needs, *(module for mode in spec.modes for module in EXPORTERS[mode].needs)]
+    needs += ["torchvision"] if spec.model.kind == "torchvision" else []
+    if needs:
+        await nursery.preload(tuple(dict.fromkeys(needs)))
     folder, lock = folders.create(nursery.root)
     work = _Study(spec, nursery, lanes, folder)
     try:

@@ -13,6 +13,7 @@ from tsdash.tokens import MODES, OUTCOMES
 from tsdash.ui.style import pair
 
 SHOWN_VALUES = 8
+SHOWN_TEXT = 90
 
 
 def delta(actual: Answer, expected: Answer) -> float | None:
@@ -50,8 +51,7 @@ def wrong(study: Study, mode: str) -> int:
 def written(answer: Answer, digits: int = 3) -> str:
     """An answer in a table: its values where they are few, its shape where not, its error."""
     if answer.error is not None:
-        first = answer.error.message.strip().splitlines()
-        return f"raises {answer.error.type}" + (f": {first[-1][:90]}" if first and len(first[-1]) < 200 else "")
+        return f"raises {answer.error.type}{_said(answer.error.message)}"
     if not answer.outputs:
         return answer.structure
     output = answer.outputs[0]
@@ -59,6 +59,14 @@ def written(answer: Answer, digits: int = 3) -> str:
         return answer.structure
     dtype = "" if output.dtype in ("float32", "int", "float", "bool", "int64") else f" {output.dtype}"
     return _listed(output.nested(), digits) + dtype
+
+
+def _said(message: str) -> str:
+    """What an error says in a line: TorchScript puts it after two tracebacks, behind the name of its type."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    named = [line.partition("Error: ")[2] for line in lines if "Error: " in line]
+    said = (named or lines[:1] or [""])[0]
+    return f": {said[:SHOWN_TEXT]}{'…' if len(said) > SHOWN_TEXT else ''}" if said else ""
 
 
 def _listed(value: Any, digits: int) -> str:
@@ -109,7 +117,9 @@ def table(study: Study, rows: Sequence[str], *, head: str = "asked", modes: Sequ
 def _cell(answer: Answer, expected: Answer) -> str:
     outcome = OUTCOMES["identical" if agree(answer, expected) else _kind(answer, expected)]
     sign = f'<span class="ts-cell" style="background:{pair(outcome.fill)};color:{pair(outcome.on_fill)}" title="{outcome.label}">{outcome.glyph}</span>'
-    return f"<td>{sign}{escape(written(answer))}</td>"
+    dtypes = [[output.dtype for output in side.outputs] for side in (answer, expected)]
+    other = f" {dtypes[0][0]}" if dtypes[0] and dtypes[0] != dtypes[1] and dtypes[0][0] == "float32" else ""
+    return f"<td>{sign}{escape(written(answer) + other)}</td>"
 
 
 def _kind(answer: Answer, expected: Answer) -> str:

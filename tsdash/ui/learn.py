@@ -144,9 +144,7 @@ def _revealed(lesson: Lesson, guess: int) -> None:
         truth = as_markdown(lesson.predict.options[right]) if right >= 0 else "none of these"
         st.warning(f"**Not so: {truth}.** {said}", icon=":material/lightbulb:")
     if lesson.tied:
-        st.html(
-            tied.panes(lesson.spec.model, study, modes=[m for m in study.modes if m in ("trace", "script", "export")])
-        )
+        st.html(tied.panes(lesson.spec.model, study, modes=[mode for mode, kept in study.modes.items() if kept.code]))
     lesson.show(study)
     section("Why", "Why it is so")
     st.html(glossary.linked(lesson.why))

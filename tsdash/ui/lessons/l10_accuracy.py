@@ -82,7 +82,7 @@ BOUND = 0.1  # a difference of a probability that anybody would notice
 
 
 def spec(text: str) -> StudySpec:
-    return StudySpec(model=model("digits", text), modes=("trace",), labelled=True)
+    return StudySpec(model=model("digits", text), modes=("trace",), labelled=True, needs=("sklearn.datasets",))
 
 
 def predicted(answers: tuple[Answer, ...]) -> list[int]:
