@@ -295,7 +295,7 @@ class Author:
         steps = questions.steps(self.loaded, lambda: run(model, *first, example.case))
         shown = questions.Answers(self.loaded.sources)
         for arguments, case in asked[len(asked) - len(labels) :]:
-            shown.ask(lambda _, given: (given[0][0], 0.0), case, arguments)
+            shown.ask(lambda _, given: Called(given[0][0], 0.0, (), {}), case, arguments)
         examples = [answer.outputs[0] for answer in shown.found if answer.outputs]
         return {"answers": answers.found, "labels": labels, "steps": steps, "examples": examples}
 

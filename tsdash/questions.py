@@ -24,7 +24,7 @@ from tsdash.tracebacks import SourceMap, user_error
 
 MOST_VALUES = 400_000  # of all answers together
 MOST_STEPS = 2000
-NAIVE_CALLS = 30
+NAIVE_CALLS = 10
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 
 

@@ -115,7 +115,7 @@ def call_by_call(blocks: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
             marker={"color": mode_colour(name, dark), "size": 6, "symbol": mode_look(name).marker},
             hovertemplate=f"{name}, call %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
         )
-        label(fig, name, dark, x=xs[0], y=1, anchor="left", yref="paper", yanchor="bottom")
+        label(fig, name, dark, x=xs[0], y=1, anchor="left", yref="paper", yanchor="top")
         at += len(samples)
     low, high = min(every) / second, max(every) / second
     fig.update_xaxes(title="call")

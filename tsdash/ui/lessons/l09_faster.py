@@ -109,7 +109,7 @@ LESSON = Lesson(
     name="faster",
     title="Faster?",
     claim="Measured one after the other, a model can be faster than itself.",
-    text="A first benchmark: thirty calls of one model, then thirty of the other, compare the means. Here it is run as an [A/A test]: both are "
+    text="A first benchmark: ten calls of one model, then ten of the other, compare the means. Here it is run as an [A/A test]: both are "
     "[eager], two copies of the same model.",
     spec=SPEC,
     predict=Choice(
