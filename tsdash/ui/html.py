@@ -16,6 +16,7 @@ from html import escape
 
 from tsdash import formats
 from tsdash.findings import right
+from tsdash.glossary import FIGURES
 from tsdash.spec import Baked
 from tsdash.tokens import OUTCOMES, VERDICTS, mode_look
 from tsdash.ui.style import pair
@@ -196,11 +197,19 @@ def inline(sentence: str) -> str:
 
 def verdict_table(rows: Sequence[VerdictRow], *, cases: int) -> str:
     """One row a mode: swatch and name, verdict, outcome bar, decisive fact, worst |Δ|, plain rule, speed-up."""
-    head = (
-        f'<tr><th>mode</th><th>verdict</th><th class="ts-wide">{formats.counted(cases, "case")}</th><th>because</th><th>worst |Δ|</th>'
-        '<th title="max |Δ| &lt; 10⁻⁵ and the same predicted class: what a first check would ask. The verdict asks more.">plain rule</th>'
-        '<th title="eager ÷ exported, median of pairs with its 95 % interval; above 1 is faster">speed-up [95 %]</th></tr>'
+    titles = [
+        ("mode", "", ""),
+        ("verdict", "verdict", ""),
+        (formats.counted(cases, "case"), "outcome", "ts-wide"),
+        ("because", "", ""),
+        ("worst |Δ|", "max_abs", ""),
+        ("plain rule", "plain_rule", ""),
+        ("speed-up [95 %]", "speed_up", ""),
+    ]
+    cells = "".join(
+        f'<th class="{css}" title="{escape(FIGURES.get(hint, ""))}">{name}</th>' for name, hint, css in titles
     )
+    head = f"<tr>{cells}</tr>"
     body = "".join(_verdict_row(row) for row in rows)
     table = f'<table class="ts-verdicts"><thead>{head}</thead><tbody>{body}</tbody></table>'
     return f'<div class="ts-scroll" tabindex="0" role="region" aria-label="Verdicts">{table}</div>'
