@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from tsdash import findings, tables
+from tsdash.formats import ABSENT
 from tsdash.glossary import FIGURES
 from tsdash.plots import run_changes, speed_changes
 from tsdash.records import Record
@@ -229,7 +230,7 @@ def page() -> None:
     """The list, and below it what the selection asks for."""
     dark = is_dark()
     table = tables.history(service.store().runs())
-    ships = {row.model: row.run for row in reversed(list(table.itertuples())) if row.verdict == "ship"}
+    ships = {row.model: row.run for row in reversed(list(table.itertuples())) if row.ship != ABSENT}
     undo()
     if table.empty:
         section("What has run?", findings.history([], {}))

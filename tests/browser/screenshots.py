@@ -82,7 +82,7 @@ def shots(store: Store) -> Iterator[Shot]:
     yield Shot(name="history-one", path=f"/history?run={whole}")
     same = [run.id for run in done if run.model == "early_exit"]
     if len(same) > 1:
-        yield Shot(name="history-compare", path=f"/history?before={min(same)}&after={max(same)}")
+        yield Shot(name="history-compare", path=f"/history?run={min(same)},{max(same)}")
     yield Shot(name="history-nothing", path="/history?search=nothing+fits+this")
     for page in sorted((ROOT / "pages").glob("*.py")):
         if page.stem not in ("explore", "modes", "history"):
