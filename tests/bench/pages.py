@@ -124,7 +124,7 @@ def _interaction(page: Page, address: str) -> list[dict[str, Any]]:
     weights = Weights(page)
 
     def select() -> None:
-        box = page.get_by_role("combobox", name=re.compile("^Mode|Mode$")).first
+        box = page.get_by_role("combobox", name=re.compile("^Mode(?!l)")).first
         box.click()
         page.get_by_role("option", name="script", exact=True).click()
         expect(page).to_have_url(re.compile("mode=script"), timeout=TIMEOUT_MS)
