@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -96,6 +97,21 @@ def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     )
     assert ended.stdout.splitlines() == ["once", "train.py 5 do_not_ship"], ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_readmes_snippets_run_as_printed(tmp_path: Path) -> None:
+    """The Python snippet writes its report, the pytest snippet passes."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    snippets = dict(re.findall(r"^<!-- (\w+)-snippet -->\n```python\n(.*?)```$", readme, re.M | re.S))
+    (tmp_path / "script.py").write_text(snippets["python"])
+    (tmp_path / "test_net.py").write_text(snippets["pytest"])
+    environment = {"PYTHONPATH": str(ROOT), "TSDASH_HOME": str(tmp_path / "home"), "PATH": ""}
+    for command in (["script.py"], ["-m", "pytest", "-p", "no:cacheprovider", "test_net.py"]):
+        ended = subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (tmp_path / "report.html").read_text("utf-8").startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_the_readme_has_two_commands_of_one_line() -> None:
 
 def test_the_readme_shows_a_model_file_that_works() -> None:
     """The README's model file, as printed, makes a model that takes its inputs, at another size too."""
-    (text,) = re.findall(r"^```python\n(.*?)```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+    text = re.findall(r"^```python\n(.*?)```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)[0]
     model_file: dict[str, Any] = {}
     exec(text, model_file)
     model = model_file["make_model"]()
