@@ -138,6 +138,7 @@ def test_a_finished_run_answers_in_its_headings(finished: Callable[..., int]) ->
         "trace fails on x100 values.",
         "The branch was decided while tracing.",
         "120 of 128 elements differ by more than 10⁻⁵, at most by 11. The predicted class changes in 14 of 16 rows.",
+        "Nothing: inputs, shared memory, strides and state are as with eager.",
         "trace answers in 100 µs, eager in 200 µs: 2.00× [2.00, 2.00] as fast, after 1 warm-up call.",
         "trace keeps 1 operator in 1 module; 1 is add.",
     ]
