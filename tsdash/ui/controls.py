@@ -116,7 +116,10 @@ def prefill(record: Record | None) -> None:
         return
     kept = record.sweep if record else {}
     effort = kept.get("effort")
-    st.session_state["model"] = record.spec.model.name if record else st.query_params.get("model", FIRST_MODEL)
+    named = record is not None and record.spec.model.given is None  # a model given in Python has no name to find it by
+    st.session_state["model"] = (
+        record.spec.model.name if record and named else st.query_params.get("model", FIRST_MODEL)
+    )
     st.session_state["modes"] = [mode for mode in (record.spec.modes if record else FIRST_MODES) if mode in EXPORTERS]
     st.session_state["effort"] = effort if effort in EFFORTS else "standard"
     st.session_state["preset"] = EVERYTHING

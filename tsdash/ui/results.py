@@ -22,6 +22,8 @@ def verdicts(loaded: Loaded) -> None:
 
 def command(record: Record, mode: str, case: Case) -> str:
     """The command that runs this one case again beside the base case."""
+    if record.spec.model.given is not None:
+        return f"# {record.spec.model.name} was given in Python: call tsdash.check there again."
     base = record.spec.cases[0]
     options = [
         ("--dim", f"{name}={base.dims[name]},{size}") for name, size in case.dims.items() if size != base.dims[name]
