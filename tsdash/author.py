@@ -293,10 +293,7 @@ class Author:
             answers.ask(self._call, case, arguments)
         model, first = self._fresh(), questions.given(self.loaded, example)
         steps = questions.steps(self.loaded, lambda: run(model, *first, example.case))
-        shown = questions.Answers(self.loaded.sources)
-        for arguments, case in asked[len(asked) - len(labels) :]:
-            shown.ask(lambda _, given: Called(given[0][0], 0.0, (), {}), case, arguments)
-        examples = [answer.outputs[0] for answer in shown.found if answer.outputs]
+        examples = questions.examples(self.loaded, asked, labels)
         return {"answers": answers.found, "labels": labels, "steps": steps, "examples": examples}
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -311,10 +308,8 @@ class Author:
 
     def _compete(self, request: dict[str, Any]) -> dict[str, Any]:
         """Eager, a copy of it and a saved export timed on one question, the naive way and ours."""
-        question = from_json(Question, request["example"])
-        return questions.timed(
-            self.loaded, request["mode"], Path(request["artefact"]), question, float(request["budget_s"])
-        )
+        question, budget_s = from_json(Question, request["example"]), float(request["budget_s"])
+        return questions.timed(self.loaded, request["mode"], Path(request["artefact"]), question, budget_s)
 
     def _fingerprints(self, request: dict[str, Any]) -> dict[str, str]:
         """What each artefact is known by: equal for two that are the same program on the same weights."""

@@ -103,6 +103,14 @@ class Answers:
         return Array(shape=shape, dtype=dtype, values=tuple(flat.tolist()), path=path, cut=flat.numel() < leaf.numel())
 
 
+def examples(loaded: Loaded, asked: Sequence[Asked], labels: Sequence[int]) -> list[Array]:
+    """The first argument of each labelled example, which come last."""
+    shown = Answers(loaded.sources)
+    for arguments, case in asked[len(asked) - len(labels) :]:
+        shown.ask(lambda _, given: Called(given[0][0], 0.0, (), {}), case, arguments)
+    return [answer.outputs[0] for answer in shown.found if answer.outputs]
+
+
 def steps(loaded: Loaded, call: Callable[[], object]) -> tuple[int, ...]:
     """The lines of the model file in the order in which `call` runs them; as far as it gets, where it raises."""
     mine = str(loaded.path)
