@@ -10,6 +10,7 @@ from tsdash.spec import (
     CaseResult,
     Description,
     ErrorFacts,
+    Noise,
     Oracle,
     OutputFacts,
     Reach,
@@ -243,3 +244,13 @@ def test_a_sweep_that_reaches_everything_says_so() -> None:
     found = _reached(Reach(lines=4, lines_run=4, branches=2, branches_run=2), "trace")
     assert found.verdict == "ship"
     assert found.reasons[-1] == "They run every line and every branch of forward."
+
+
+def test_float64_is_no_referee_of_a_model_that_decides_by_dtype():
+    """Eager is far from float64, and the export from both; what moves eager little shows that this is no rounding."""
+    off = Oracle(expected_rms=0.9, actual_rms=0.0, expected_max=0.9, actual_max=0.0, scale_rms=1.0, scale_max=1.0)
+    output = replace(DIFFERENT, max_abs=0.9, max_rel=0.9, oracle=off)
+    still = Noise(kind="jitter", words="given inputs moved by 1 ULP", path="output", elements=6, max_abs=1e-7)
+    assert judge(result(output, noise=(still,))).outcome == "mismatch"
+    assert judge(result(output, noise=(replace(still, max_abs=0.8),))).outcome == "within_noise"
+    assert judge(result(output)).outcome == "within_noise"
