@@ -131,6 +131,7 @@ class _Life:
         self._nursery = open_nursery()
         self._loop = asyncio.new_event_loop()
         self._closing = False
+        self._leaves = False  # what is unfinished stays so: another engine will take it up
         started: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._live, args=(started,), name="tsdash engine", daemon=True)
         self._thread.start()
@@ -160,8 +161,19 @@ class _Life:
 
     def _live(self, started: concurrent.futures.Future[None]) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve(started))
-        self._loop.close()
+        try:
+            self._loop.run_until_complete(self._serve(started))
+        except BaseException:  # something ended this thread: the next one takes up what ran
+            self._closing = self._leaves = True
+            raise
+        finally:
+            left = asyncio.all_tasks(self._loop)
+            for task in left:
+                task.cancel()
+            if left:
+                self._loop.run_until_complete(asyncio.wait(left))
+            self._loop.run_until_complete(self._nursery.close())
+            self._loop.close()
 
     async def _serve(self, started: concurrent.futures.Future[None]) -> None:
         self._stop = asyncio.Event()
@@ -172,12 +184,11 @@ class _Life:
         started.set_result(None)
         warm = asyncio.ensure_future(self._nursery.start())  # so that the first run finds torch imported
         await self._stop.wait()
-        self._closing = True
+        self._closing, self._leaves = True, self._resumes
         working = (warm, *self.tasks.values(), *self._studying)
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
-        await self._nursery.close()
 
     async def _study(self, spec: StudySpec, session: str) -> Study:
         lanes = Lanes(correctness=self._correctness, measuring=self.measuring, session=session)
@@ -225,9 +236,12 @@ class _Life:
                 type=type(error).__name__, message=f"tsdash failed: {error}", traceback=traceback.format_exc()[-8192:]
             )
             traceback.print_exc()
+        except BaseException:  # the end of this thread
+            self._leaves = True
+            raise
         finally:
             sink.close()
-            if not (self._closing and self._resumes):  # what a server leaves unfinished the next one takes up
+            if not self._leaves:
                 self._store.end(run, state, failure)
                 self._store.summarize(run, digest(self._store.load(run)))
                 self._store.purge(environment.limit_bytes())
