@@ -63,6 +63,8 @@ def clean_text(text: str, limit: int = TEXT_BYTES) -> str:
 
     What is too long keeps its head and its tail, with the number of characters between them.
     """
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text  # as nearly always
     if len(text) <= limit:
         whole = _escape(text)
         if len(whole.encode()) <= limit:

@@ -58,24 +58,19 @@ def _cleaner(kind: Any) -> Callable[[Any], Any]:
         entry = _cleaner(arguments[1])
         return lambda raw: {clean_text(key, TEXT_BYTES): entry(value) for key, value in _of(dict, raw).items()}
     if dataclasses.is_dataclass(kind):
-        return functools.partial(_fields, kind)
+        return _fields_cleaner(kind)
     return _SCALARS[kind]
 
 
-def _fields(kind: Any, raw: Any) -> dict[str, Any]:
-    hints = _hints(kind)
-    return {
-        name: clean_text(value, LONG_TEXTS[name])
-        if name in LONG_TEXTS and isinstance(value, str)
-        else _cleaner(hints[name])(value)
-        for name, value in _of(dict, raw).items()
-        if name in hints
-    }
+def _fields_cleaner(kind: Any) -> Callable[[Any], Any]:
+    fields: dict[str, Callable[[Any], Any]] = {}
 
+    def clean(raw: Any) -> dict[str, Any]:
+        if not fields:  # filled at first use, for a type may contain itself
+            fields.update((name, _cleaner(hint)) for name, hint in typing.get_type_hints(kind).items())
+        return {name: fields[name](value) for name, value in _of(dict, raw).items() if name in fields}
 
-@functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    return clean
 
 
 def _of(kind: type[T], raw: Any) -> T:
@@ -85,14 +80,15 @@ def _of(kind: type[T], raw: Any) -> T:
 
 
 def _number(raw: Any) -> Any:
-    return _of((int, float) if not isinstance(raw, bool) else str, raw)  # type: ignore[arg-type]
+    if type(raw) is not float and type(raw) is not int:
+        raise TypeError
+    return raw
 
 
 def _integer(raw: Any) -> int:
-    value = _of(int, raw)
-    if isinstance(raw, bool) or abs(value) >= 2**63:  # more than SQLite and numpy hold
+    if type(raw) is not int or abs(raw) >= 2**63:  # more than SQLite and numpy hold
         raise ValueError
-    return value
+    return raw
 
 
 _SCALARS: dict[Any, Callable[[Any], Any]] = {
