@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import rest
+from tests.browser.conftest import ACTION_MS, rest
 from tests.ui.conftest import EQUAL, WRONG, early_exit, result
 from tsdash import verdicts
 from tsdash.spec import Description
@@ -38,7 +39,7 @@ def test_runs_are_compared_named_deleted_and_brought_back(opened: Opened, server
     page = opened(f"/history?run={before}", "Delete")
     page.get_by_role("textbox", name="Name").fill("the baseline")
     page.keyboard.press("Enter")
-    rest(page, "Delete")
+    kept_as(page, store, before, "the baseline")
     page.get_by_role("textbox", name="Search").fill("baseline")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("search=baseline"))
@@ -57,3 +58,11 @@ def test_runs_are_compared_named_deleted_and_brought_back(opened: Opened, server
     page.get_by_role("button", name="Modes").click()
     expect(page).to_have_url(re.compile(f"/modes\\?run={after}"))
     expect(page.get_by_text("Which one to ship?")).to_be_visible()
+
+
+def kept_as(page: Page, store: Store, run: int, name: str) -> None:
+    """Wait until the server has kept the name: the page rests before it has heard of it."""
+    deadline = time.monotonic() + ACTION_MS / 1000
+    while store.summary(run).name != name:
+        assert time.monotonic() < deadline, "the name was not kept"
+        page.wait_for_timeout(50)

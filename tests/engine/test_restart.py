@@ -55,7 +55,7 @@ def wait_until(condition, limit_s=90.0):
     end = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -139,10 +139,7 @@ def show(study: Study) -> None:
         section("Who agrees with whom?", f"{formats.counted(len(turned), 'image')} off the diagonal: another class")
         figure(agreement(matrix(study), is_dark()), key=f"agreement {len(turned)}")
     with cells.cell():
-        section(
-            "Which images flip?",
-            f"{formats.counted(len(turned), 'image flips', 'images flip')}, some from right to wrong, some from wrong to right",
-        )
+        section("Which images flip?", _ways(study, turned))
         st.html(images(study, turned[:SHOWN]))
 
 
