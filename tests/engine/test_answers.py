@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsdash.engine.answers import take, take_all
+from tsdash.engine.answers import TEXT_BYTES, take, take_all
 from tsdash.engine.workers import WorkerLost
 from tsdash.spec import Cause, Description, ErrorFacts, Export, Histogram, OutputFacts, Side, TensorFacts, to_json
 
@@ -31,6 +31,14 @@ DESCRIPTION = Description(
 def test_what_a_worker_says_comes_through(stage):
     """Nested stages, infinities, missing values."""
     assert take(type(stage), json.loads(json.dumps(to_json(stage)))) == stage
+
+
+def test_a_graph_may_be_longer_than_other_texts():
+    """That of a large network comes through whole; code of the same length is cut."""
+    long = "x" * (2 * TEXT_BYTES)
+    export = take(Export, to_json(Export(mode="trace", seconds=1.0, code=long, graph=long)))
+    assert export.graph == long
+    assert len(export.code) < len(long)
 
 
 @pytest.mark.parametrize(

@@ -67,10 +67,17 @@ def _fields_cleaner(kind: Any) -> Callable[[Any], Any]:
 
     def clean(raw: Any) -> dict[str, Any]:
         if not fields:  # filled at first use, for a type may contain itself
-            fields.update((name, _cleaner(hint)) for name, hint in typing.get_type_hints(kind).items())
+            for name, hint in typing.get_type_hints(kind).items():
+                is_long = name in LONG_TEXTS and str in (hint, *typing.get_args(hint))
+                fields[name] = _long(LONG_TEXTS[name]) if is_long else _cleaner(hint)
         return {name: fields[name](value) for name, value in _of(dict, raw).items() if name in fields}
 
     return clean
+
+
+def _long(limit: int) -> Callable[[Any], Any]:
+    """The cleaner of a text of up to `limit` bytes, or of none."""
+    return lambda raw: None if raw is None else clean_text(_of(str, raw), limit)
 
 
 def _of(kind: type[T], raw: Any) -> T:
