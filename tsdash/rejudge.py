@@ -23,10 +23,7 @@ class Rejudged:
 
 
 class Rejudging:
-    """A run that is judged under one tolerance after another: what no tolerance changes is judged once, here.
-
-    10,000 cases take some 10 ms a tolerance.
-    """
+    """A run that is judged under one tolerance after another: what no tolerance changes is judged once, here."""
 
     def __init__(self, record: Record) -> None:
         self._record = record
