@@ -77,8 +77,9 @@ diagnose           | spec errors tracebacks seeds models.loading inputs exporter
 reach              | spec models.loading                                                | torch (coverage)
 localize           | spec seeds inputs exporters calling                                | torch
 steps              | inputs seeds calling localize                                      | torch
+thresholds         | models.loading                                                     |
 author             | spec errors tracebacks seeds models models.loading inputs exporters study | torch
-                   | tensorfile state tree timing calling effects questions             |
+                   | tensorfile state tree timing calling effects questions thresholds  |
                    | (reach localize steps noise sameness diagnose)                     |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
                    | calling effects                                                    |

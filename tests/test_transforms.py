@@ -65,10 +65,12 @@ def test_a_transform_repeats_under_one_seed(name: str, shape: tuple[int, ...], d
 
 @given(name=names, shape=shapes, dtype=st.sampled_from(INTEGERS), low=st.integers(0, 20), seed=st.integers(0, 99))
 def test_ids_stay_valid(name: str, shape: tuple[int, ...], dtype: torch.dtype, low: int, seed: int) -> None:
-    """An integer input never leaves the range it came in, except for 0, which is an id wherever another is."""
+    """An integer input never leaves the range it came in, except for 0, which is an id wherever another is, and by the one step
+    that a transform is named after."""
     tensor = drawn(shape, dtype, seed, low=low, high=low + 9)
     changed = change(name, tensor, seed)
-    allowed = {0, *range(int(tensor.min()), int(tensor.max()) + 1)} if tensor.numel() else set()
+    down, up = name == "minus_one", name == "plus_one"
+    allowed = {0, *range(int(tensor.min()) - down, int(tensor.max()) + up + 1)} if tensor.numel() else set()
     assert set(changed.flatten().tolist()) <= allowed
 
 
@@ -92,7 +94,7 @@ def test_every_transform_says_what_it_does(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(TRANSFORMS) - {"given"}))
 def test_every_transform_changes_ordinary_values(name: str) -> None:
     """No name in the list is without effect."""
-    tensor = drawn((4, 8), torch.float32, 0)
+    tensor = drawn((4, 8), torch.int64, 0, low=3, high=9) if name.endswith("_one") else drawn((4, 8), torch.float32, 0)
     assert bits(change(name, tensor)) != bits(tensor)
 
 
@@ -198,3 +200,11 @@ def test_the_gaps_of_a_strided_tensor_hold_valid_values() -> None:
 def test_layouts_apply_on_the_meta_device() -> None:
     """Strides without storage."""
     assert LAYOUTS["transposed"](torch.zeros(2, 3, device="meta")).stride() == (1, 2)
+
+
+def test_one_up_and_one_down_leave_what_has_to_begin_at_the_start() -> None:
+    """Offsets begin with 0, a length of 1 cannot shrink; other lengths and ids move by one."""
+    assert change("plus_one", torch.tensor([0, 2, 5])).tolist() == [0, 2, 5]
+    assert change("minus_one", torch.tensor([[4, 1]])).tolist() == [[4, 1]]
+    assert change("plus_one", torch.tensor([3, 5])).tolist() == [4, 6]
+    assert change("minus_one", torch.tensor([3, 5])).tolist() == [2, 4]

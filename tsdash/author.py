@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tsdash import effects, exporters, inputs, questions, tensorfile, tree
+from tsdash import effects, exporters, inputs, questions, tensorfile, thresholds, tree
 from tsdash.calling import Called, default_dtype, observe, run, same_bits
 from tsdash.errors import ModelError
 from tsdash.models import uploads
@@ -179,9 +179,9 @@ class Author:
             notes.append("Eager is not deterministic: two calls with the same inputs under one seed differ.")
         if stochastic:
             notes.append("Eager draws random numbers: every comparison is made under one seed on both sides.")
-        return replace(
-            description, deterministic=deterministic, stochastic=stochastic, notes=(*description.notes, *notes)
-        )
+        numbers = thresholds.named(self.loaded, self._fresh())
+        checked = replace(description, deterministic=deterministic, stochastic=stochastic, thresholds=numbers)
+        return replace(checked, notes=(*description.notes, *notes))
 
     def _inputs_differ(self, *cases: Case) -> bool:
         one, other = (tree.flatten(inputs.build(self.loaded, case))[1] for case in cases)

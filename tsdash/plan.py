@@ -19,7 +19,19 @@ LARGE_DIM = 64  # beyond it a doubled size costs more than it teaches
 
 # Values that break an export, the most telling first: a sign, a size, a missing number; then the degenerate ones.
 QUICK_VALUES = ("negative", "x100", "zeros", "nan")
-STANDARD_VALUES = (*QUICK_VALUES, "normal", "x3", "tiny", "inf", "shuffled", "constant", "sparse", "ones")
+STANDARD_VALUES = (
+    *QUICK_VALUES,
+    "normal",
+    "x3",
+    "tiny",
+    "inf",
+    "shuffled",
+    "constant",
+    "sparse",
+    "ones",
+    "plus_one",
+    "minus_one",
+)
 THOROUGH_VALUES = (*STANDARD_VALUES, "uniform", "x1000", "reversed")
 STANDARD_DTYPES = ("float64", "float16", "bfloat16", "inputs:float64")
 THOROUGH_DTYPES = (*STANDARD_DTYPES, "inputs:float16", "inputs:bfloat16", "inputs:int32", "inputs:int64")

@@ -179,6 +179,7 @@ class Description:
     deterministic: bool = True  # two eager calls under one seed agree bit for bit
     stochastic: bool = False  # eager draws random numbers: another seed, another output
     reach: Reach | None = None  # None: not measured, or not the user's own code
+    thresholds: tuple[int, ...] = ()  # whole numbers that the user's code compares with
     notes: tuple[str, ...] = ()
 
 

@@ -1,7 +1,7 @@
 """New values and new layouts for a tensor, by name. The registries can be listed without torch.
 
-Real tensors take every transform. Integer tensors may be ids, offsets or lengths and must stay valid, so only a few apply to
-them; a tensor that a transform does not apply to keeps its values.
+Real tensors take nearly every transform. Integer tensors may be ids, offsets or lengths and should stay valid, so only a few apply
+to them; a tensor that a transform does not apply to keeps its values.
 """
 
 from __future__ import annotations
@@ -98,6 +98,18 @@ def ones(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     if kind_of(tensor) == "integer" and (_is_ordered(tensor) or not int(tensor.min()) <= 1 <= int(tensor.max())):
         return tensor
     return tensor.new_ones(tensor.shape)
+
+
+@transform("plus_one", "integer")
+def plus_one(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Every integer one up: the longest length and the largest id grow. Sorted ones that begin with 0 (offsets, positions) stay."""
+    return tensor if _is_ordered(tensor) and int(tensor[0]) == 0 else tensor + 1
+
+
+@transform("minus_one", "integer")
+def minus_one(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Every integer one down. Those with a 0 or 1 among them stay: an id below 0 and a length of 0 are no inputs."""
+    return tensor if int(tensor.min()) <= 1 else tensor - 1
 
 
 @transform("negative", "real", "bool")

@@ -117,3 +117,31 @@ def test_a_search_that_hangs_once_is_over() -> None:
 
     played(scenario())
     assert len(asked) == 1
+
+
+GUARD = """
+import torch
+class M(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.longest = 40
+    def forward(self, x):
+        if x.size(0) > self.longest:
+            raise ValueError("too long")
+        return x * 2
+def make_model():
+    return M().eval()
+def make_inputs(n=4):
+    return (torch.ones(n, 2),)
+"""
+
+
+def test_a_size_beyond_a_number_that_forward_compares_with_is_tried_though_nothing_else_fails(
+    check: Callable[..., Record],
+) -> None:
+    """And what fails there is explained like a planned case."""
+    record = check(GUARD, search_s=60.0)
+    (edge,) = found(record, "trace").frontiers
+    assert (edge.up.agrees, edge.up.fails) == (40, 41)
+    assert verdicts(record)["trace"].verdict == "do_not_ship"
+    assert (record.causes["trace"][0].cause, record.causes["trace"][0].line) == ("lost_check", 8)

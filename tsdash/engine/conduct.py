@@ -21,7 +21,7 @@ from tsdash.engine.references import References
 from tsdash.engine.searching import search
 from tsdash.engine.setting import Setting
 from tsdash.exporters import EXPORTERS
-from tsdash.judge import counts_against, judge
+from tsdash.search.standing import failing
 from tsdash.spec import SEARCH, Case, CaseResult, Cause, Description, Export, Latency, Reach, RunSpec
 
 REACH_BUDGET_S = 5.0
@@ -90,6 +90,8 @@ class _Run:
         self._past = past
         self._artefacts: dict[str, str] = {}
         self._results: list[CaseResult] = []
+        self._searched: list[CaseResult] = []
+        self._thresholds: tuple[int, ...] = ()
 
     async def all(self) -> None:
         preload = ["torchvision"] if self._spec.model.kind == "torchvision" else []
@@ -104,6 +106,7 @@ class _Run:
             self._sink.confined(self._setting.nursery.confinement)
         self._sink.described(description)
         description = await self._references.check(description)
+        self._thresholds = description.thresholds
         self._sink.described(description)
         places = asyncio.Semaphore(
             self._lanes.correctness.places
@@ -141,18 +144,20 @@ class _Run:
             cases = Cases(self._setting, exported)
             try:
                 results = await self._sweep(cases, known)
-                eagers_own = (await self._references.of(self._spec.cases[0])).side.ended != "returned"
-                failures = tuple(
-                    result for result in results if not eagers_own and counts_against(result, judge(result))
-                )
-                if failures and exported.artefact is not None and mode not in self._past.explained:
-                    await self._search(cases, known)
+                failures: list[CaseResult] = []
+                if (await self._references.of(self._spec.cases[0])).side.ended == "returned":
+                    failures = failing(results)
+                    if exported.artefact is not None and mode not in self._past.explained:
+                        searched = await self._search(cases, known)
+                        failures = failures or failing(searched)
             finally:
                 await cases.close()
             if mode not in self._past.explained:
                 async with self._place():
                     self._sink.doing(mode, "diagnosing")
-                    self._sink.explained(mode, await causes(self._setting, exported, failures) if failures else ())
+                    self._sink.explained(
+                        mode, await causes(self._setting, exported, tuple(failures)) if failures else ()
+                    )
 
     async def _sweep(self, cases: Cases, known: dict[str, CaseResult]) -> list[CaseResult]:
         """The results of all planned cases of a mode, the `known` ones first."""
@@ -183,28 +188,34 @@ class _Run:
             self._sink.judged(*told)
             results.append(told[0])
 
-    async def _search(self, cases: Cases, known: dict[str, CaseResult]) -> None:
-        """Narrow the failures of a mode down, with cases that are judged and kept like those that were planned."""
+    async def _search(self, cases: Cases, known: dict[str, CaseResult]) -> list[CaseResult]:
+        """Look for failures that the plan missed and narrow those down that there are, with cases that are judged and kept like
+        those that were planned. The results of all that were made."""
 
         async def run(case: Case) -> CaseResult:
             result, views = await self._case(cases, case)
             result = replace(result, inputs=await self._references.measured(case))
             self._sink.judged(result, views)
+            searched.append(result)
             return result
 
         swept = [result for result in self._results if result.mode == cases.mode]
         searched = [result for result in known.values() if result.case.varied == SEARCH]
         base = next(result for result in swept if result.case == self._spec.cases[0])
         if self._spec.search_s:
-            await search(base, [*swept, *searched], run, self._spec.search_s)
+            await search(base, [*swept, *searched], run, self._spec.search_s, self._thresholds)
+        self._searched += searched
+        return searched
 
     async def _reach(self) -> Reach | None:
-        """What of the user's own forward the sweep ran, found in one more pass over the cases in which eager ended."""
+        """What of the user's own forward the cases ran, found in one more pass over those in which eager ended."""
         if self._spec.model.kind == "torchvision":
             return None
-        results = (*self._past.results, *self._results)
-        sides = {result.case.id: result.eager for result in results if result.eager.ended in ("returned", "raised")}
-        cases = [case for case in self._spec.cases if case.id in sides]
+        results = (*self._past.results, *self._results, *self._searched)
+        ended = {result.case.id: result for result in results if result.eager.ended in ("returned", "raised")}
+        sides = {name: result.eager for name, result in ended.items()}
+        planned = {case.id: case for case in self._spec.cases if case.id in ended}
+        cases = list((planned | {name: result.case for name, result in ended.items()}).values())
         if not cases or (sides[cases[0].id].seconds or 0.0) > REACH_BUDGET_S:
             return None
         async with self._place():

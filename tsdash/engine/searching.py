@@ -14,7 +14,7 @@ from tsdash.search.standing import agrees, alike, failing, made
 from tsdash.spec import Case, CaseResult
 
 # Until which share of the time each part may go on; what one leaves goes to the next.
-FRONTIERS_UNTIL, FLIPS_UNTIL = 0.3, 0.6
+THRESHOLDS_UNTIL, FRONTIERS_UNTIL, FLIPS_UNTIL = 0.2, 0.4, 0.65
 MOST_FLIPS = 2  # pairs of inputs that are looked between
 PASSES = 3.0  # of eager, that a case takes at the least: itself, the export and the referee
 
@@ -22,11 +22,17 @@ P = TypeVar("P")
 Run = Callable[[Case], Awaitable[CaseResult]]
 
 
-async def search(base: CaseResult, results: Sequence[CaseResult], run: Run, seconds: float) -> None:
-    """Narrow down how `results`, those of one mode, fail, in about `seconds`. `run` carries out a case and says what its inputs
-    come to; a case that `results` has is not run again, unless its inputs are asked for."""
+async def search(
+    base: CaseResult, results: Sequence[CaseResult], run: Run, seconds: float, numbers: Sequence[int] = ()
+) -> None:
+    """Look beyond the `numbers` that the source compares with, and narrow down how `results`, those of one mode, fail, in about
+    `seconds`. `run` carries out a case and says what its inputs come to; a case that `results` has is not run again, unless its
+    inputs are asked for."""
     began = asyncio.get_running_loop().time()
     hunt = _Hunt(base, results, run)
+    await hunt.thresholds(numbers, began + THRESHOLDS_UNTIL * seconds)
+    if not hunt.failed:
+        return
     await hunt.frontiers(began + FRONTIERS_UNTIL * seconds)
     await hunt.flips(began + FLIPS_UNTIL * seconds)
     await hunt.shrink(began + seconds)
@@ -40,6 +46,23 @@ class _Hunt:
         self._known = {plan.identity(result.case): result for result in results}
         self._run = run
         self._hung = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether any case fails, of the sweep or of the search."""
+        return bool(failing(self._results))
+
+    async def thresholds(self, numbers: Sequence[int], until: float) -> None:
+        """Every dim at the sizes where a comparison of forward with a whole number comes out another way."""
+        if agrees(self._known[plan.identity(self._base)]):
+            for dim, size in self._base.dims.items():
+                cases = (
+                    made(replace(self._base, dims={**self._base.dims, dim: n}), self._base)
+                    for n in frontier.beyond(size, numbers)
+                )
+                for case in cases:
+                    if not self._hung and self._dear(case) < self._left(until):
+                        await self._result(case)
 
     async def frontiers(self, until: float) -> None:
         """Every dim up and down, where the base case itself agrees."""

@@ -16,6 +16,7 @@ from tsdash.spec import GIVEN, Case, CaseResult, InputFacts
 
 STEPS = 14  # halvings: the share is known to 1 in 16384
 WIDEST = 0.02  # of its size, that a statistic may move between the two sides and still be called a point
+ROUNDING = 1e-9  # of its size, by which a statistic moves without meaning it
 FAR = ("x100", "x1000")  # so far from the others that the halvings do not come near a point: looked between last
 NOT_BLENDED = ("nan", "inf")  # no point lies between a number and these
 
@@ -114,7 +115,7 @@ def _told(flip: Flip, good: Sequence[InputFacts], bad: Sequence[InputFacts]) -> 
         for order, name in enumerate(name for name in before if name in after):
             at = before[name], after[name]
             size = max(abs(at[0]), abs(at[1]), one.rms)
-            if at[0] == at[1] or abs(at[1] - at[0]) > WIDEST * size:
+            if not ROUNDING * size < abs(at[1] - at[0]) <= WIDEST * size:
                 continue
             threshold = plainest(*at)
             found.append((_digits(threshold), order, one.path, name, at, threshold))

@@ -6,7 +6,7 @@ eight) there is no first size, and what is known is which sizes were tried, and 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tsdash import plan
@@ -128,6 +128,12 @@ def probes(base: int, side: int, answers: Mapping[int, bool | None]) -> Generato
         _, fails = _gap(base, side, known)
         if fails is not None and fails + step * side >= 1 and fails + step * side not in known:
             known[fails + step * side] = yield fails + step * side
+
+
+def beyond(size: int, numbers: Sequence[int]) -> Iterator[int]:
+    """The sizes on either side of each comparison, seen from `size`: equal to the number, and one past it."""
+    for number in numbers:
+        yield from (number, number + 1 if number >= size else number - 1)
 
 
 def _further(base: int, side: int, known: Mapping[int, bool | None]) -> int:
