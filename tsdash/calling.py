@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from tsdash.inputs import nest
+from tsdash.onedevice import one_device
 from tsdash.seeds import seed_all
 from tsdash.spec import Case
 from tsdash.tensorfile import raw_bytes
@@ -40,7 +41,7 @@ def observe(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     """
     output, seconds = None, 0.0
     call_args, call_kwargs = args, kwargs
-    with warnings.catch_warnings(), torch.set_grad_enabled(case.grad):
+    with warnings.catch_warnings(), torch.set_grad_enabled(case.grad), as_strict(case):
         warnings.simplefilter("ignore")
         seed_all(case.seed)
         for _ in range(case.call):
@@ -49,6 +50,11 @@ def observe(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
             output = model(*call_args, **call_kwargs)
             seconds = time.perf_counter() - began
     return Called(output, seconds, call_args, call_kwargs)
+
+
+def as_strict(case: Case) -> contextlib.AbstractContextManager[None]:
+    """For a case on the meta device: operators refuse tensors of two devices, as they do on a real one."""
+    return one_device() if case.device == "meta" else contextlib.nullcontext()
 
 
 def copy_tensor(tensor: torch.Tensor) -> torch.Tensor:
