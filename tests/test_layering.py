@@ -62,7 +62,8 @@ compare            | spec decades chunks argmax bits norms totals               
 elements           | spec decades (chunks)                                              | numpy (torch)
 stats              | spec                                                               | numpy
 timing             | spec stats                                                         | torch
-calling            | spec seeds inputs tensorfile                                       | torch
+onedevice          |                                                                    | torch
+calling            | spec seeds inputs tensorfile onedevice                             | torch
 sameness           | tensorfile                                                         | torch
 questions          | spec errors study tracebacks models.loading inputs exporters tree  | torch
                    | timing calling ties                                                |
@@ -73,14 +74,15 @@ plain              |                                                            
 repro              | spec models transforms inputs exporters plan judge plain           | (torch numpy)
 diagnose.catalogue | spec                                                               |
 diagnose           | spec errors tracebacks seeds models.loading inputs exporters plan nodes  | torch numpy
-                   | tree compare calling diagnose.catalogue                            |
+                   | tree compare calling effects contract diagnose.catalogue           |
 reach              | spec models.loading                                                | torch (coverage)
 localize           | spec seeds inputs exporters calling                                | torch
 steps              | inputs seeds calling localize                                      | torch
+explain            | spec models.loading inputs exporters localize steps diagnose       | torch
 thresholds         | models.loading                                                     |
 author             | spec errors tracebacks seeds models models.loading inputs exporters study | torch
                    | tensorfile state tree timing calling effects questions thresholds  |
-                   | (reach localize steps noise sameness diagnose)                     |
+                   | (reach noise sameness explain)                                     |
 clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
                    | calling effects                                                    |
 worker             | spec errors (author clean)                                         | (torch)

@@ -35,7 +35,7 @@ def line(code: str) -> int:
 
 def test_the_operator_that_takes_a_baked_number_is_found() -> None:
     """The tanh before it agrees: −tanh 1 / 6 instead of −tanh 1 / −6."""
-    found = parting(Peak(), POSITIVE, NEGATIVE, 0, own_name)
+    found = parting("trace", Peak(), POSITIVE, NEGATIVE, 0, own_name)
     assert found is not None
     assert "div" in found.name
     assert found.place == (HERE, line("return y / float(x.sum())"))
@@ -45,7 +45,7 @@ def test_the_operator_that_takes_a_baked_number_is_found() -> None:
 
 def test_another_way_is_told_by_the_operator_that_comes_instead() -> None:
     """Eager goes on with a sigmoid where the trace has kept the relu."""
-    found = parting(Branch(), POSITIVE, NEGATIVE, 0, own_name)
+    found = parting("trace", Branch(), POSITIVE, NEGATIVE, 0, own_name)
     assert found is not None
     assert (found.name, found.instead, found.off) == ("sigmoid", "relu", None)
     assert str(found).startswith("eager calls sigmoid at line")
@@ -53,5 +53,19 @@ def test_another_way_is_told_by_the_operator_that_comes_instead() -> None:
 
 def test_a_module_that_agrees_has_none() -> None:
     """Nor has one that no trace takes."""
-    assert parting(nn.ReLU(), POSITIVE, NEGATIVE, 0, own_name) is None
-    assert parting(nn.ReLU(), ("x",), ("y",), 0, own_name) is None
+    assert parting("trace", nn.ReLU(), POSITIVE, NEGATIVE, 0, own_name) is None
+    assert parting("trace", nn.ReLU(), ("x",), ("y",), 0, own_name) is None
+
+
+class Halves(nn.Module):
+    def forward(self, x):
+        y = torch.tanh(x)
+        return y / (2 if torch.compiler.is_exporting() else 4)
+
+
+def test_a_program_of_torch_export_is_followed_like_a_trace() -> None:
+    """The tanh agrees, the division does not."""
+    found = parting("export", Halves(), POSITIVE, POSITIVE, 0, own_name)
+    assert found is not None
+    assert "div" in found.name
+    assert found.place == (HERE, line("return y / (2 if torch.compiler.is_exporting() else 4)"))

@@ -21,10 +21,8 @@ from tsdash.spec import (
     EAGER,
     GIVEN,
     Case,
-    CaseResult,
     Description,
     ErrorFacts,
-    Export,
     ModelSource,
     Side,
     from_json,
@@ -360,40 +358,17 @@ class Author:
 
     def _diagnose(self, request: dict[str, Any]) -> dict[str, Any]:
         """Why the mode fails in the given cases: its causes, best explained first."""
-        from tsdash.diagnose.diagnosis import diagnose
-        from tsdash.diagnose.subject import Subject
+        from tsdash import explain
 
-        loaded = self.loaded
-        subject = Subject(
-            loaded=loaded,
-            mode=request["mode"],
-            base=from_json(Case, request["case"]),
-            export=from_json(Export, request["export"]),
-            failures=tuple(from_json(CaseResult, failure) for failure in request["failures"]),
-            folder=self._folder,
-            artefact=None if request["artefact"] is None else Path(request["artefact"]),
-            build_inputs=lambda case: inputs.build(loaded, case),
-        )
-        return {"causes": diagnose(subject)}
+        return {"causes": explain.causes(self.loaded, request, self._folder)}
 
     def _localize(self, request: dict[str, Any]) -> dict[str, Any]:
         """Every module in a failing case with how far it is off, and a sentence on the first of them; {} where unknown."""
-        from tsdash import localize, steps
+        from tsdash import explain
 
-        case, mode = from_json(Case, request["case"]), request["mode"]
-        base, dynamic = self._moving(mode, from_json(Case, request["base"]))
-        (example, kwargs), (failing, _) = inputs.build(self.loaded, base), inputs.build(self.loaded, case)
-        if kwargs:
-            return {}
-        found = localize.locate(mode, self.loaded.build, example, failing, case, dynamic=dynamic)
-        first = localize.first(found)
-        if first is None:
-            return {"divergence": found}
-        fed_eagers = "Fed eager's own inputs, the" if first.local else "The"
-        said = f"{fed_eagers} first module that answers otherwise is {first.path} ({first.type}), by up to {first.local or first.accumulated:.3g}"
-        fed = localize.fed(self.loaded.build, example, failing, case, found.index(first)) if mode == "trace" else None
-        parting = steps.parting(*fed, case.seed, self.loaded.sources.name) if fed is not None else None
-        return {"divergence": found, "said": f"{said}; inside it {parting}." if parting else f"{said}."}
+        base, dynamic = self._moving(request["mode"], from_json(Case, request["base"]))
+        case = from_json(Case, request["case"])
+        return explain.divergence(self.loaded, request["mode"], base, case, dynamic, self._folder)
 
 
 def _bound(model: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], object]:

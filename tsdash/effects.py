@@ -52,6 +52,13 @@ def read(called: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Seen:
     return effects, [*leaves, *(after[path].detach() for path in changed)]
 
 
+def answer(called: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
+    """All that a caller sees of a call in one list, equal for two calls that differ in nothing that counts: the outputs, what
+    became of the inputs, and a row of letters for the pairs that share memory."""
+    seen, leaves = read(called, args, kwargs)
+    return [*leaves, torch.tensor(list("; ".join((*seen.changed, *sorted(seen.shared))).encode()))]
+
+
 def changes(actual: Seen, expected: Seen) -> tuple[ContractChange, ...]:
     """Everything in which the two calls differ, values and structure of the outputs aside."""
     return (*_changes(actual[0], expected[0]), *_other_values(actual, expected))

@@ -200,11 +200,12 @@ def so_far(cells: Sequence[Cell]) -> str:
     return f"{'; '.join(parts)}."
 
 
-def why(causes: Sequence[Cause], outcome: str, detail: str) -> str:
-    """The best explained cause, or that there is nothing to explain, or that nothing known explains it."""
-    if outcome == "identical":
+def why(causes: Sequence[Cause], outcome: str, detail: str, *, altered: bool = False) -> str:
+    """The best explained cause, or that there is nothing to explain, or that nothing known explains it. `altered`: whatever the
+    answers, a caller sees a difference beside them."""
+    if outcome == "identical" and not altered:
         return "Nothing to explain: this case gives the same bits."
-    if outcome == "within_noise":
+    if outcome == "within_noise" and not altered:
         return f"Nothing is wrong: {_lowered([detail], 'the difference is rounding')}"
     if outcome == NOT_RUN:
         return "This case has not run."

@@ -274,6 +274,11 @@ def counts_against(result: CaseResult, judgement: Judgement) -> bool:
     return not (judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash"))
 
 
+def altered(result: CaseResult) -> bool:
+    """Whether a caller sees a difference beside the outputs that counts (see `contract`)."""
+    return any(map(contract.counts, result.contract))
+
+
 def _last_line(error: ErrorFacts | None) -> str:
     return error.message.strip().rpartition("\n")[2] if error is not None else "no message"
 

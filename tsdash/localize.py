@@ -64,15 +64,15 @@ def locate(
         warnings.simplefilter("ignore")
         at_base, _ = _watched(build(), base, case)
         eager, _ = _watched(build(), failing, case)
-        exported = {} if kind == "script" else _instrumented(kind, build, base, failing, case, dynamic or {})
-        if exported is None:
+        outputs = {} if kind == "script" else _instrumented(kind, build, base, failing, case, dynamic or {})
+        if outputs is None:
             return ()
         ends = time.monotonic() + DEADLINE_S
         times = _timed(build(), failing, case, ends)
         found = []
         for number, call in enumerate(eager[:MOST_MODULES]):
             example = at_base[number] if number < len(at_base) and at_base[number].path == call.path else None
-            actual = exported.get(number)
+            actual = outputs.get(number)
             found.append(
                 Divergence(
                     path=call.path or "the model",
@@ -185,9 +185,9 @@ def _instrumented(
 
     try:
         seed_all(case.seed)
-        instrumented = _exported(kind, Instrumented(), base, dynamic)
+        instrumented = exported(kind, Instrumented(), base, dynamic)
         seed_all(case.seed)
-        plain = _exported(kind, build(), base, dynamic)
+        plain = exported(kind, build(), base, dynamic)
         flat = list(_seeded(instrumented, failing, case))
         whole = [tensor for _, tensor in inputs.tensors(_seeded(plain, failing, case))]
     except Exception:  # what cannot be exported with instruments, or raises at this input
@@ -199,7 +199,7 @@ def _instrumented(
     return outputs if parts and same_bits(outputs[len(parts) - 1][1], whole) else None
 
 
-def _exported(kind: str, module: torch.nn.Module, args: tuple[Any, ...], dynamic: Dynamic) -> Any:
+def exported(kind: str, module: torch.nn.Module, args: tuple[Any, ...], dynamic: Dynamic) -> Any:
     """A trace or a program of `module`, to be called."""
     if kind == "export":
         return exporters.EXPORTERS[kind].make(module, args, {}, dynamic).module()
@@ -219,7 +219,7 @@ def _local(kind: str, call: _Call, example: _Call | None, case: Case) -> float |
         elif example is None:
             return None
         else:
-            alone = _exported(kind, example.module, example.args, _moved(example.args, call.args))
+            alone = exported(kind, example.module, example.args, moved(example.args, call.args))
         actual = [tensor for _, tensor in inputs.tensors(_seeded(alone, call.args, case))]
         expected = [tensor for _, tensor in inputs.tensors(_seeded(call.module, call.args, case))]
     except Exception:  # arguments that no trace takes, code that no script takes
@@ -227,7 +227,7 @@ def _local(kind: str, call: _Call, example: _Call | None, case: Case) -> float |
     return distance(actual, expected)
 
 
-def _moved(one: tuple[Any, ...], other: tuple[Any, ...]) -> Dynamic:
+def moved(one: tuple[Any, ...], other: tuple[Any, ...]) -> Dynamic:
     """The axes whose sizes differ between two calls."""
     shapes = {path: tensor.shape for path, tensor in inputs.paths(other, {}).items()}
     return {

@@ -1,6 +1,6 @@
 """Inside a module that leaves eager: the calls of torch that it makes, one by one, and the first that gives something else.
 
-The module is traced with a torch function mode that gives out, cloned, what every call returns; the same mode watches eager. Up to
+The module is exported with a torch function mode that gives out, cloned, what every call returns; the same mode watches eager. Up to
 the first difference both have computed the same, so that call is the operator, or the decision in front of it, that is to blame.
 """
 
@@ -16,9 +16,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from tsdash import inputs
+from tsdash import inputs, localize
 from tsdash.calling import copy_tensor
-from tsdash.localize import distance
 from tsdash.seeds import seed_all
 
 MOST_CALLS = 400
@@ -52,15 +51,16 @@ class Parting:
 
 
 def parting(
+    kind: str,
     module: torch.nn.Module,
     example: tuple[Any, ...],
     failing: tuple[Any, ...],
     seed: int,
     own_name: Callable[[str], str | None],
 ) -> Parting | None:
-    """Where a trace of `module` made at `example` leaves eager at `failing`; None where it cannot be traced, or agrees.
+    """Where an export of `module` made at `example` leaves eager at `failing`; None where it cannot be exported, or agrees.
 
-    `own_name` gives the user's name of a file of theirs.
+    `kind` is "trace" or "export"; `own_name` gives the user's name of a file of theirs.
     """
     recorded: list[Step] = []
 
@@ -77,13 +77,13 @@ def parting(
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             seed_all(seed)
-            traced: Any = torch.jit.trace(Instrumented(), _copied(example), check_trace=False)  # type: ignore[no-untyped-call]
+            exported = localize.exported(kind, Instrumented(), _copied(example), localize.moved(example, failing))
             at_export = list(recorded)
             seed_all(seed)
-            flat = list(traced(*_copied(failing)))
+            flat = list(exported(*_copied(failing)))
             seed_all(seed)
             eager = _watched(module, _copied(failing), own_name)
-    except Exception:  # arguments that no trace takes, a failing size that the trace refuses
+    except Exception:  # arguments that no export takes, a failing size that it refuses
         return None
     return _first(at_export, flat, eager)
 
@@ -94,7 +94,7 @@ def _first(at_export: list[Step], flat: list[torch.Tensor], eager: list[Step]) -
         kept = at_export[number] if number < len(at_export) else None
         if kept is None or kept.name != step.name or len(kept.outputs) != len(step.outputs):
             return Parting(name=step.name, place=step.place, instead=kept.name if kept else "")
-        off = distance(flat[place : place + len(kept.outputs)], step.outputs)
+        off = localize.distance(flat[place : place + len(kept.outputs)], step.outputs)
         place += len(kept.outputs)
         if off:
             return Parting(name=step.name, place=step.place, off=off)

@@ -31,3 +31,25 @@ def test_a_wrong_answer_is_followed_to_its_module(check: Callable[..., Record]) 
         "the first module that answers otherwise is 1 (M), by up to 1; inside it eager calls sub at line 7"
         in trace["causes"][0]["evidence"][-1]
     )
+
+
+ROUNDED = """
+import torch
+class M(torch.nn.Module):
+    def forward(self, x):
+        y = x * 2
+        n = x.size(0) // 0.1
+        return y + n
+def make_model():
+    return torch.nn.Sequential(torch.nn.Identity(), M()).eval()
+def make_inputs(n=2):
+    return (torch.ones(n, 4),)
+"""
+
+
+def test_a_script_is_followed_to_the_value_that_it_gets_otherwise(check: Callable[..., Record]) -> None:
+    """2 // 0.1 is 19 in Python and 20 in TorchScript."""
+    script = check_report(check(ROUNDED, modes=("script",), sweep=Sweep()))["modes"]["script"]
+    said = script["causes"][0]["evidence"][-1]
+    assert "the first module that answers otherwise is 1 (M), by up to 1" in said
+    assert "inside it `n` of line 6 is 20. scripted and 19.0 in Python" in said

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from tsdash import nodes
+from tsdash.calling import same_bits
 
 # Far above rounding, far below what a baked value or another branch does.
 _RTOL = {
@@ -47,6 +48,15 @@ def same_answer(actual: Result, expected: Result) -> bool:
     except nodes.NotATree:
         return False
     return len(one) == len(other) and all(map(_close, one, other))
+
+
+def same_to_the_bit(actual: Result, expected: Result) -> bool:
+    """Whether two runs ended alike, their tensors in every bit: what tells a difference that is real and small."""
+    try:
+        one, other = nodes.flatten(actual.value)[1], nodes.flatten(expected.value)[1]
+        return same_answer(actual, expected) and same_bits(one, other)
+    except nodes.NotATree:
+        return False
 
 
 def _close(actual: torch.Tensor, expected: torch.Tensor) -> bool:

@@ -58,6 +58,7 @@ _TORCH_TYPES = {
     "memory_format": "baked_layout",
 }
 _SIZE_READERS = {"len", "size", "shape", "numel", "nelement", "dim", "ndim", "ndimension"}
+_VALUE_READERS = {"item", "tolist", "numpy"}
 _DRAWING_MODULES = ("random", "numpy.random", "secrets", "uuid", "time", "datetime")
 _BY_AXIS = {
     "training": "training_mode",
@@ -135,8 +136,8 @@ def _value(suspect: Suspect, axis: str, log: Log) -> str:
     if suspect.site.kind == CHOICE:
         return "baked_shape" if _operands(suspect.site, log) != "data" else "baked_constant"
     base, trigger = suspect.base.seen, suspect.trigger.seen
-    if base.kind == TENSOR:
-        return "baked_constant"
+    if base.kind == TENSOR:  # torch.tensor([x.size(0), x.size(1)]) is a constant of sizes
+        return "baked_shape" if _operands(suspect.site, log) == "size" else "baked_constant"
     if (
         base.kind == SEQUENCE
         and trigger.kind == SEQUENCE
@@ -147,6 +148,8 @@ def _value(suspect: Suspect, axis: str, log: Log) -> str:
     if _name_read(suspect.site.node) in _SIZE_READERS:
         return "baked_shape"
     operands = _operands(suspect.site, log)
+    if operands is None and _name_read(suspect.site.node) in _VALUE_READERS:
+        return "baked_constant"
     if operands is not None:
         return "baked_constant" if operands == "data" else "baked_shape"
     return _BY_AXIS.get(axis, "baked_constant")

@@ -11,6 +11,7 @@ import torch
 from tsdash import exporters, plan, spec
 from tsdash.diagnose import (
     aliasing,
+    beside,
     calls,
     crashes,
     dispatch,
@@ -34,6 +35,7 @@ from tsdash.seeds import seed_all
 # Imported for what they register.
 KINDS = (
     aliasing,
+    beside,
     calls,
     crashes,
     dispatch,

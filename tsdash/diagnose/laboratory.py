@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from tsdash import calling, exporters, inputs, spec
+from tsdash import calling, effects, exporters, inputs, spec
 from tsdash.diagnose import recorder
 from tsdash.diagnose.answers import Result, quiet
 from tsdash.diagnose.instrumentation import Instrumentation
@@ -100,8 +100,12 @@ class Laboratory:
         """Eager's plain result of the case."""
         key = repr(case)
         if key not in self._plain:
-            self._plain[key] = self._run(self.model(case), case)
+            self._plain[key] = self.eager_again(case)
         return self._plain[key]
+
+    def eager_again(self, case: spec.Case) -> Result:
+        """Eager's plain result of the case, run anew: for who watches it."""
+        return self._run(self.model(case), case)
 
     def exported(self, case: spec.Case) -> Result | None:
         """The saved export's result of the case; None where there is no export that may be run in this process."""
@@ -203,15 +207,19 @@ class Laboratory:
         try:
             args, kwargs = self.inputs(case)
             if observer is None:
-                return Result(value=calling.run(model, args, kwargs, case)[0])
-            return Result(value=self._observed(model, args, kwargs, case, observer, reseed))
+                called = calling.observe(model, args, kwargs, case)
+            else:
+                called = self._observed(model, args, kwargs, case, observer, reseed)
+            return Result(value=effects.answer(called, args, kwargs) if self.subject.beside else called.output)
         except Exception as error:
             return Result(error=error)
         except (SystemExit, KeyboardInterrupt, recorder.Stopped) as error:  # the model's doing too
             return Result(error=error)
 
-    def _observed(self, model: Any, args: Any, kwargs: Any, case: spec.Case, observer: Recorder, reseed: bool) -> Any:
-        with quiet(), torch.set_grad_enabled(case.grad):
+    def _observed(
+        self, model: Any, args: Any, kwargs: Any, case: spec.Case, observer: Recorder, reseed: bool
+    ) -> calling.Called:
+        with quiet(), torch.set_grad_enabled(case.grad), calling.as_strict(case):
             seed_all(case.seed)
             for _ in range(case.call - 1):
                 call_args, call_kwargs = inputs.nest(calling.copy_tensor, (args, kwargs))
@@ -220,7 +228,8 @@ class Laboratory:
             if reseed:
                 torch.default_generator.manual_seed(case.seed)
             with recorder.reporting(self.functions, self.instrumentation, observer):
-                return model(*call_args, **call_kwargs)
+                output = model(*call_args, **call_kwargs)
+        return calling.Called(output, 0.0, call_args, call_kwargs)
 
     # source
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from tsdash import spec
-from tsdash.diagnose import dispatch, phrases, positions, structures
+from tsdash.diagnose import dispatch, operators, phrases, positions, structures
 from tsdash.diagnose.evidence import evidence
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
@@ -27,6 +28,7 @@ _INPUTS = (
     "example_inputs",
     "example_kwarg_inputs",
 )
+_BY_NAME = "is not in forward() method's arguments"  # torch.jit.trace reads positional arguments alone
 _ARGUMENTS = ("Expected a default value of type", "on parameter")
 _EVAL_ONLY = "implemented for modules in eval mode"  # torch.jit.freeze
 _SIGNATURES = ("variable number of arguments", "keyword-only arguments")
@@ -81,9 +83,13 @@ def _traced(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
     refuses_inputs = any(text in error.message for text in _INPUTS) or "inputs or outputs" in error.message
     if odd and (refuses_inputs or "infer type" in error.message):
         return _signature(lab, error, f"forward takes {_kind(odd[0])}, and a trace takes tensors only.")
+    if _BY_NAME in error.message:
+        return _signature(lab, error, "A trace takes no argument that forward takes by keyword alone.")
     if any(text in error.message for text in _OUTPUTS) and result.returned:
         return _output(lab, error, result.value)
-    return _at(lab, error, "unsupported_python", "The tracer cannot get past this line.")
+    file, line = (operators.refused_at(lab, error.message) if error.line is None else None) or (error.file, error.line)
+    placed = replace(error, file=file, line=line)
+    return _at(lab, placed, "unsupported_python", "The tracer cannot get past this line.")
 
 
 def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:

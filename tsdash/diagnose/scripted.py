@@ -66,6 +66,18 @@ def stopped_at(lab: Laboratory, case: spec.Case) -> tuple[str | None, int | None
     return (lab.loaded.source.filename, parting.probe.line) if parting is not None and parting.ended else None
 
 
+def parting(lab: Laboratory, case: spec.Case) -> str | None:
+    """The first value of the user's source that compiled code gets otherwise, in words; None where that cannot be shown."""
+    found = _parting(lab, case) if has_twin(lab) else None
+    if found is None or found.ended:
+        return None
+    names = {twin.RESULT: "the result", "": "the way taken"}
+    name = names.get(found.probe.name, f"`{found.probe.name}`")
+    return (
+        f"{name} of line {found.probe.line} is {_short(found.actual)} scripted and {_short(found.expected)} in Python"
+    )
+
+
 def _parting(lab: Laboratory, case: spec.Case) -> Parting | None:
     """Where the twin tells something else scripted than in eager; None where it does not, or cannot be compiled."""
     made = twin.make(lab.loaded.source.text)

@@ -30,6 +30,9 @@ class Subject:
     folder: Path = Path()  # for artefacts and generated source
     artefact: Path | None = None  # what was exported, where it still exists
     build_inputs: Callable[[spec.Case], tuple[tuple[Any, ...], dict[str, Any]]] | None = None
+    beside: bool = (
+        False  # every answer agrees: what differs is what a call does to its inputs, or whose memory it returns
+    )
     deadline_s: float = DEADLINE_S
     began: float = field(default_factory=time.monotonic)
 

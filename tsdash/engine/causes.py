@@ -15,8 +15,11 @@ LIMIT_S = 60.0
 MOST_EXPLAINED = 64  # failing cases that a diagnosis looks at
 
 
-async def causes(setting: Setting, exported: Exported, failures: tuple[CaseResult, ...]) -> tuple[Cause, ...]:
-    """Best explained first; a search that does not end is one cause, unknown."""
+async def causes(
+    setting: Setting, exported: Exported, failures: tuple[CaseResult, ...], beside: bool
+) -> tuple[Cause, ...]:
+    """Best explained first; a search that does not end is one cause, unknown. `beside`: the failures differ beside their
+    answers alone."""
     mode, artefact = exported.facts.mode, exported.artefact
     worker: Worker | None = None
     try:
@@ -30,6 +33,7 @@ async def causes(setting: Setting, exported: Exported, failures: tuple[CaseResul
             "case": to_json(setting.base),
             "export": to_json(exported.facts),
             "failures": to_json(failures[:MOST_EXPLAINED]),
+            "beside": beside,
             "artefact": None if artefact is None else str(artefact),
         }
         answer = raise_fault(await worker.call(request, LIMIT_S))["ok"]

@@ -21,6 +21,7 @@ from tsdash.engine.references import References
 from tsdash.engine.searching import search
 from tsdash.engine.setting import Setting
 from tsdash.exporters import EXPORTERS
+from tsdash.judge import altered
 from tsdash.search.standing import failing
 from tsdash.spec import SEARCH, Case, CaseResult, Cause, Description, Export, Latency, Reach, RunSpec
 
@@ -145,19 +146,21 @@ class _Run:
             try:
                 results = await self._sweep(cases, known)
                 failures: list[CaseResult] = []
+                beside = False
                 if (await self._references.of(self._spec.cases[0])).side.ended == "returned":
                     failures = failing(results)
                     if exported.artefact is not None and mode not in self._past.explained:
                         searched = await self._search(cases, known)
                         failures = failures or failing(searched)
+                    beside = not failures
+                    failures = failures or list(filter(altered, results))
             finally:
                 await cases.close()
             if mode not in self._past.explained:
                 async with self._place():
                     self._sink.doing(mode, "diagnosing")
-                    self._sink.explained(
-                        mode, await causes(self._setting, exported, tuple(failures)) if failures else ()
-                    )
+                    explained = await causes(self._setting, exported, tuple(failures), beside) if failures else ()
+                    self._sink.explained(mode, explained)
 
     async def _sweep(self, cases: Cases, known: dict[str, CaseResult]) -> list[CaseResult]:
         """The results of all planned cases of a mode, the `known` ones first."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from tsdash import findings, formats
+from tsdash import findings, formats, judge
 from tsdash.plots import divergence
 from tsdash.records import Record
 from tsdash.spec import Cause, ErrorFacts, Export
@@ -28,8 +28,10 @@ def why(record: Record, selection: Selection, dark: bool) -> None:
     that the export kept."""
     causes = record.causes.get(selection.mode, ())
     export = record.exports.get(selection.mode)
-    failing = selection.judgement.outcome not in (*findings.GOOD, findings.NOT_RUN)
-    section("Why?", findings.why(causes, selection.judgement.outcome, selection.judgement.detail), anchor="why")
+    altered = selection.result is not None and judge.altered(selection.result)
+    failing = altered or selection.judgement.outcome not in (*findings.GOOD, findings.NOT_RUN)
+    said = findings.why(causes, selection.judgement.outcome, selection.judgement.detail, altered=altered)
+    section("Why?", said, anchor="why")
     marks = source_marks(record, causes if failing else (), export, _error(selection) if failing else None)
     source = record.spec.model
     if failing or marks:

@@ -1,0 +1,119 @@
+"""Kinds of failure that are easily taken for another, each with its cause and its line."""
+
+from __future__ import annotations
+
+SIZES = """
+class Model(nn.Module):
+    def forward(self, boxes, image):
+        size = torch.tensor([image.size(1), image.size(0)])  # here
+        return boxes / size
+
+def make_inputs(height=4, width=6):
+    return torch.ones(3, 2), torch.ones(height, width)
+"""
+LENGTHS = """
+class Model(nn.Module):
+    def forward(self, x, lengths):
+        parts = torch.split(x, lengths.tolist())  # here
+        return torch.cat([part.cumsum(0) for part in parts])
+
+def make_inputs(n=6):
+    return torch.ones(n), torch.tensor([2, n - 2])
+"""
+ON_DEVICE = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(9, 2)
+
+    def forward(self, ids):
+        places = torch.arange(ids.size(0), device=ids.device)  # here
+        return self.table(ids) + self.table(places)
+
+def make_inputs(n=4):
+    return (torch.arange(n),)
+"""
+EQUAL = """
+class Model(nn.Module):
+    def forward(self, x):
+        y = x * 2
+        if (y > 0).any() == True:  # here
+            y = y + 1
+        return y
+
+def make_inputs(n=3):
+    return (torch.ones(n),)
+"""
+BY_NAME = """
+class Model(nn.Module):
+    def forward(self, x, *, scale=1.0):  # here
+        return x * scale
+
+def make_inputs(n=3):
+    return (torch.ones(n),)
+
+def make_kwargs():
+    return {"scale": 2.0}
+"""
+RENORMED = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.table = nn.Embedding(9, 4, max_norm=1.0)
+
+    def forward(self, ids):
+        return self.table(ids)  # here
+
+def make_inputs(n=4):
+    return (torch.arange(n) % 9,)
+"""
+CLAMPED = """
+class Model(nn.Module):
+    def forward(self, x):
+        y = x.clamp(max=1.0)
+        if x.max() > 1:  # here
+            x.clamp_(max=1.0)
+        return y
+
+def make_inputs(n=3):
+    return (torch.ones(n),)
+"""
+
+
+def _told(found):
+    cause, marked = found
+    return cause.cause, cause.line == marked
+
+
+def test_a_tensor_made_of_sizes_is_a_size_that_was_baked(explain):
+    """Not a value, although it is a tensor in the export."""
+    assert _told(explain(SIZES, dims={"width": 8})) == ("baked_shape", True)
+
+
+def test_values_that_are_read_as_sizes_are_values(explain):
+    """Also where another size is what shows it."""
+    assert _told(explain(LENGTHS, dims={"n": 7})) == ("baked_constant", True)
+
+
+def test_a_device_is_baked_where_the_meta_device_itself_would_not_mind(explain):
+    """An embedding on meta takes ids that lie on the CPU, and no real device does."""
+    assert _told(explain(ON_DEVICE, device="meta")) == ("device_baked", True)
+
+
+def test_an_operator_that_no_trace_can_keep_is_found_by_its_types(explain):
+    """The tracer's error has no line."""
+    assert _told(explain(EQUAL)) == ("unsupported_python", True)
+
+
+def test_an_argument_that_goes_by_its_name_alone_is_a_matter_of_the_signature(explain):
+    assert _told(explain(BY_NAME)) == ("signature", True)
+
+
+def test_weights_that_exporting_rounds_are_a_side_effect_of_it(explain):
+    """An embedding with max_norm scales its rows in place; in float64 they are no longer what they were."""
+    assert _told(explain(RENORMED, dtype="float64")) == ("export_side_effect", True)
+
+
+def test_a_branch_that_writes_to_an_input_is_found_though_the_answers_agree(explain):
+    assert _told(explain(CLAMPED, values="x100")) == ("baked_control_flow", True)
