@@ -18,6 +18,7 @@ from tsdash.ui.modes import ORDERS, side_by_side
 from tsdash.ui.page import as_markdown, is_dark, section
 
 EFFORT = "standard"
+SEARCH_S = plan.SEARCH_S[EFFORT]
 
 
 def choose(runs: Sequence[Summary], loaded: service.Loaded | None) -> None:
@@ -75,12 +76,13 @@ def _run_all(record: Record | None) -> None:
     name = str(st.session_state["modes_model"]).strip()
     try:
         if record is not None and record.spec.model.name == name:
-            spec, sweep = replace(record.spec, modes=tuple(EXPORTERS), latency=True), record.sweep
+            spec, sweep = replace(record.spec, modes=tuple(EXPORTERS), latency=True, search_s=SEARCH_S), record.sweep
         else:
             source = models.find(name, allow_code=service.allows_code())
             dims = models.default_dims(source)
             chosen = plan.own_plan(dims, EFFORT)
-            spec = RunSpec(model=source, modes=tuple(EXPORTERS), cases=plan.cases(chosen, dims), latency=True)
+            cases = plan.cases(chosen, dims)
+            spec = RunSpec(model=source, modes=tuple(EXPORTERS), cases=cases, latency=True, search_s=SEARCH_S)
             sweep = service.sweep_facts(chosen, EFFORT)
     except UserError as error:
         st.session_state["modes_problem"] = str(error)

@@ -169,3 +169,9 @@ def test_the_sweep_decides_every_clean_teaching_model(name: str, tmp_path: Path)
     ]
     found = _measure(source, tmp_path, cases)
     assert found is None or not found.one_sided
+
+
+def test_a_function_on_one_line_has_no_branches(tmp_path: Path) -> None:
+    """coverage.py takes defining and running it for two ways."""
+    found = _forward("def forward(self, x): return x * 2", tmp_path)
+    assert (found.lines, found.branches) == (1, 0)

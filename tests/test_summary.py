@@ -59,3 +59,4 @@ def test_a_pull_request_gets_a_table_and_the_causes() -> None:
     assert "**trace**: baked\\_shape my\\_net.py line 3: `len(x)` is 2." in text
     assert "```python\nn = len(x)\n```" in text
     assert "```diff\n-a\n+b\n```" in text
+    assert "- **trace**: The smallest input that fails: n 1: args\\[0\\] = \\[\\[0\\]\\]." in text

@@ -95,8 +95,9 @@ class _File:
         entered = [facts for key, facts in functions.items() if facts["executed_lines"] and _counts(key)]
         self.run = {line for facts in entered for line in facts["executed_lines"]}
         self.missed = {line for facts in entered for line in facts["missing_lines"]} - self.run
-        self.taken = {tuple(arc) for facts in entered for arc in facts["executed_branches"]}
-        self.untaken = {tuple(arc) for facts in entered for arc in facts["missing_branches"]}
+        inline = _inline(self._tree)
+        self.taken = {tuple(arc) for facts in entered for arc in facts["executed_branches"] if arc[0] not in inline}
+        self.untaken = {tuple(arc) for facts in entered for arc in facts["missing_branches"] if arc[0] not in inline}
 
     def lines(self, numbers: set[int]) -> Iterator[SourceLine]:
         for number in sorted(numbers):
@@ -114,6 +115,13 @@ class _File:
             and node.lineno in always
             and _asks_inputs(node.iter if isinstance(node, ast.For) else node.test, function, _changing(self._tree))
         }
+
+
+def _inline(tree: ast.Module) -> set[int]:
+    """The lines of functions whose body stands on the line of their `def`: coverage.py takes defining and running them for two
+    branches of that line."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    return {node.lineno for node in functions if node.body[0].lineno == node.lineno}
 
 
 def _counts(function: str) -> bool:

@@ -52,6 +52,8 @@ def markdown(report: dict[str, Any]) -> str:
         lines.append(f"| `{name}` | {GLYPHS[mode['verdict']]} | {because} | {formats.delta(_worst(mode))} | {speed} |")
     for name, mode in report["modes"].items():
         causes = [cause for cause in mode["causes"] if cause["cause"] != "unknown"][:MOST_CAUSES]
+        sentences = mode["search"]["sentences"] if mode["verdict"] != "ship" else ()
+        lines += ["", *(f"- **{name}**: {_plain(sentence)}" for sentence in sentences)] if sentences else []
         for cause in causes:
             lines += ["", f"**{name}**: {_plain(_cause(cause))}"]
             lines += ["", "```python", cause["code"], "```"] if cause["code"] else []

@@ -9,6 +9,7 @@ from tsdash.ui import service
 MODEL, MODES, EFFORT = "early_exit", ("trace", "script"), "quick"
 NAME = "Example"
 LATENCY_S = 2.0  # for all timing together: the example is for looking at, and must not keep a first run waiting
+SEARCH_S = plan.SEARCH_S["standard"]  # for narrowing the failure down
 MARKER = "example"  # in the home: the number of the run, so that it is made once and never again
 
 
@@ -26,7 +27,14 @@ def _submit() -> int:
     source = models.gallery_source(MODEL)
     dims = models.default_dims(source)
     sweep = plan.own_plan(dims, EFFORT)
-    spec = RunSpec(model=source, modes=MODES, cases=plan.cases(sweep, dims), latency=True, latency_s=LATENCY_S)
+    spec = RunSpec(
+        model=source,
+        modes=MODES,
+        cases=plan.cases(sweep, dims),
+        latency=True,
+        latency_s=LATENCY_S,
+        search_s=SEARCH_S,
+    )
     run = service.submit(spec, service.sweep_facts(sweep, EFFORT))
     service.store().annotate(run, name=NAME)
     return run
