@@ -31,6 +31,7 @@ tokens             |                                                            
 environment        | errors                                                             |
 tracebacks         | spec                                                               |
 seeds              |                                                                    | torch numpy
+settings           |                                                                    | torch
 models             | spec errors tracebacks                                             | (torch torchvision numpy)
 models.loading     | spec errors tracebacks seeds models                                | torch numpy
 transforms         | spec errors                                                        | (torch)
@@ -63,7 +64,8 @@ elements           | spec decades (chunks)                                      
 stats              | spec                                                               | numpy
 timing             | spec stats                                                         | torch
 onedevice          |                                                                    | torch
-calling            | spec seeds inputs tensorfile onedevice                             | torch
+calling            | spec seeds settings inputs tensorfile onedevice                    | torch
+pristine           | spec inputs exporters state calling                                | torch
 sameness           | tensorfile                                                         | torch
 questions          | spec errors study tracebacks models.loading inputs exporters tree  | torch
                    | timing calling ties                                                |
@@ -81,9 +83,9 @@ steps              | inputs seeds calling localize                              
 explain            | spec models.loading inputs exporters localize steps diagnose       | torch
 thresholds         | models.loading                                                     |
 author             | spec errors tracebacks seeds models models.loading inputs exporters study | torch
-                   | tensorfile state tree timing calling effects questions thresholds  |
+                   | pristine tensorfile tree timing calling effects questions thresholds |
                    | (reach noise sameness explain)                                     |
-clean              | spec tracebacks inputs exporters tensorfile tree compare elements  | torch
+clean              | spec errors tracebacks inputs exporters tensorfile tree compare elements | torch
                    | calling effects                                                    |
 worker             | spec errors (author clean)                                         | (torch)
 records            | spec                                                               |

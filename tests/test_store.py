@@ -146,14 +146,14 @@ def test_a_run_that_is_not_there_is_said_so(store, action):
         getattr(store, action)(99)
 
 
-def test_astore_of_a_newer_version_is_left_alone(store):
+def test_a_store_of_a_newer_version_is_left_alone(store):
     with sqlite3.connect(store.folder / "runs.sqlite") as connection:
         connection.execute(f"PRAGMA user_version = {schema.NEWEST + 1}")
     with pytest.raises(OptionError, match="newer tsdash"):
         Store()
 
 
-def test_astore_of_an_earlier_version_is_brought_up_to_date(tsdash_home):
+def test_a_store_of_an_earlier_version_is_brought_up_to_date(tsdash_home):
     """From every version there was; what is in it stays."""
     for version in range(1, schema.NEWEST):
         folder = tsdash_home / str(version)
@@ -165,6 +165,23 @@ def test_astore_of_an_earlier_version_is_brought_up_to_date(tsdash_home):
         assert store.load(1).spec == SPEC
 
 
+def test_the_time_without_a_server_is_no_time_that_a_run_took(store, monkeypatch):
+    """It worked for 10 s, was down for 1000, and worked for 5 more: an estimate goes by 15."""
+    clock = [1000.0]
+    monkeypatch.setattr("tsdash.store.time.time", lambda: clock[0])
+    run = store.create(SPEC, {}, {}, "server:1:1.00")
+    store.begin(run)
+    clock[0] += 10
+    store.add_case(run, result(SPEC.cases[0]), {})
+    clock[0] += 1000
+    assert store.claim(run, "server:1:1.00", "server:2:2.00")
+    store.begin(run)
+    clock[0] += 5
+    assert store.load(run).seconds(clock[0]) == 15
+    store.end(run, "done")
+    assert (store.load(run).seconds(clock[0] + 99), store.summary(run).seconds) == (15, 15)
+
+
 def test_failures_keep_their_words(store):
     run = store.create(SPEC, {}, {})
     store.end(run, "failed", ErrorFacts(type="ModelError", message="no", line=3))
@@ -174,13 +191,15 @@ def test_failures_keep_their_words(store):
 def store_of(version, path):
     """A database as tsdash wrote it at a version, with one run."""
     with closing(sqlite3.connect(path)) as connection, connection:
-        for step in schema.STEPS[:version]:
-            connection.executescript(step)
-        connection.execute(f"PRAGMA user_version = {version}")
+        first, *later = schema.STEPS[:version]
+        connection.executescript(first)
         connection.execute(
             "INSERT INTO runs (created_at, state, spec, sweep, environment) VALUES (0, 'done', ?, '{}', ?)",
             (json.dumps(to_json(SPEC)), '{"torch": "2.1"}'),
         )
+        for step in later:
+            connection.executescript(step)
+        connection.execute(f"PRAGMA user_version = {version}")
 
 
 def _write_and_die(folder, run):

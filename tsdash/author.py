@@ -14,12 +14,12 @@ from tsdash import effects, exporters, inputs, questions, tensorfile, thresholds
 from tsdash.calling import Called, default_dtype, observe, run, same_bits
 from tsdash.errors import ModelError
 from tsdash.models import uploads
-from tsdash.models.loading import Loaded, load
+from tsdash.models.loading import Loaded, blame, load
+from tsdash.pristine import Pristine
 from tsdash.seeds import seed_all
 from tsdash.spec import (
     CONTROL,
     EAGER,
-    GIVEN,
     Case,
     Description,
     ErrorFacts,
@@ -28,7 +28,6 @@ from tsdash.spec import (
     from_json,
     to_json,
 )
-from tsdash.state import fingerprint
 from tsdash.study import Array, Question
 from tsdash.tracebacks import user_error
 
@@ -41,7 +40,7 @@ class Author:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._loaded: Loaded | None = None
-        self._pristine: torch.nn.Module | None = None
+        self._pristine: Pristine | None = None
         self._artefacts: dict[str, Callable[..., object]] = {}
         self._exported: Any = None  # the latest, as it is in memory
 
@@ -71,10 +70,11 @@ class Author:
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
         """Import the model file, build the model once and make its base inputs. Raises ModelError."""
         self._loaded = load(from_json(ModelSource, request["source"]), self._folder)
-        model = self._loaded.build()
-        self._pristine = model
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        facts = inputs.describe(*self._loaded.inputs())
+        self._pristine = Pristine(self._loaded.build)
+        model, given = self._pristine.model, self._loaded.inputs()
+        with blame(self._loaded, "looking at its parameters and inputs"):
+            parameters = sum(parameter.numel() for parameter in model.parameters())
+            facts = inputs.describe(*given)
         description = Description(parameters=parameters, dims=self._loaded.dims, inputs=facts, training=model.training)
         return {"description": description, "sources": self._loaded.sources}
 
@@ -83,40 +83,17 @@ class Author:
         assert self._loaded is not None, "load comes first"
         return self._loaded
 
-    def _fresh(self) -> torch.nn.Module:
-        """A model that no case has touched."""
-        copied = None if self._pristine is None else exporters.own_copy(self._pristine)
-        return copied or self.loaded.build()
+    @property
+    def pristine(self) -> Pristine:
+        assert self._pristine is not None, "load comes first"
+        return self._pristine
 
-    def _model_for(self, case: Case) -> tuple[torch.nn.Module, bool]:
-        """The model in the state that the case asks for, and whether it is the pristine one itself."""
-        assert self._pristine is not None
-        scope, dtype = inputs.parse_dtype(case.dtype)
-        changed = scope == "all" and dtype != GIVEN
-        if not changed and case.device == "cpu" and case.training in (None, self._pristine.training):
-            return self._pristine, True
-        model = self._fresh()
-        if changed:
-            model = model.to(getattr(torch, dtype))
-        if case.device != "cpu":
-            model = model.to(case.device)
-        if case.training is not None:
-            model.train(case.training)
-        return model, False
+    def _fresh(self) -> torch.nn.Module:
+        return self.pristine.fresh()
 
     def _call(self, case: Case, arguments: questions.Given | None = None) -> Called:
         """Eager's call of the case, on its own inputs or on other `arguments`. Exceptions of the model pass through."""
-        assert self._pristine is not None
-        args, kwargs = arguments or inputs.build(self.loaded, case)
-        model, shared = self._model_for(case)
-        before = fingerprint(model) if shared else None
-        if shared and before is None:
-            model, shared = self._fresh(), False
-        try:
-            return observe(model, args, kwargs, case)
-        finally:
-            if shared and fingerprint(model) != before:
-                self._pristine = self.loaded.build()
+        return self.pristine.call(case, *(arguments or inputs.build(self.loaded, case)))
 
     def _eager(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run the case in eager: inputs and outputs go to files, the answer says how it ended."""
@@ -125,16 +102,15 @@ class Author:
         structure, leaves = tree.flatten((args, kwargs))
         tensorfile.write(Path(request["inputs"]), leaves, to_json(structure))
         side = Side(ended="returned")
-        size = 0
         try:
             called = self._call(case, (args, kwargs))
             seen, leaves = effects.read(called, args, kwargs)
-            size = tensorfile.write(Path(request["expected"]), leaves, to_json(seen))
+            tensorfile.write(Path(request["expected"]), leaves, to_json(seen))
             side = replace(side, seconds=called.seconds)
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the model's doing too
             side = Side(ended="raised", error=self._facts(error))
         labels = uploads.read(Path(case.inputs)).labels if case.inputs else ()
-        return {"side": side, "bytes": size, "labels": labels}
+        return {"side": side, "labels": labels}
 
     def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
         """What the values of a case's inputs come to."""
@@ -160,11 +136,11 @@ class Author:
         case = from_json(Case, request["case"])
         description = from_json(Description, request["description"])
         notes: list[str] = []
-        first, seconds = self._leaves(case)
+        first, called = self._leaves(case)
         again, _ = self._leaves(case)
         deterministic = same_bits(first, again)
         stochastic = False
-        if seconds < _QUICK_CALL_S and deterministic:
+        if called.seconds < _QUICK_CALL_S and deterministic:
             reseeded, _ = self._leaves(case, seed=case.seed + 7919)
             stochastic = not same_bits(first, reseeded)
             elsewhere = replace(case, seed=case.seed + 1)
@@ -175,6 +151,11 @@ class Author:
                 )
         if not deterministic:
             notes.append("Eager is not deterministic: two calls with the same inputs under one seed differ.")
+        if called.changed:
+            notes.append(
+                f"Eager changes torch's settings when it runs ({', '.join(called.changed)}), and an export does not: whoever "
+                "calls it sees that. Here they are put back after every call."
+            )
         if stochastic:
             notes.append("Eager draws random numbers: every comparison is made under one seed on both sides.")
         numbers = thresholds.named(self.loaded, self._fresh())
@@ -185,13 +166,13 @@ class Author:
         one, other = (tree.flatten(inputs.build(self.loaded, case))[1] for case in cases)
         return not same_bits(one, other)
 
-    def _leaves(self, case: Case, seed: int | None = None) -> tuple[list[torch.Tensor], float]:
+    def _leaves(self, case: Case, seed: int | None = None) -> tuple[list[torch.Tensor], Called]:
         args, kwargs = inputs.build(self.loaded, case)
         model = self._fresh()
         if case.training is not None:
             model.train(case.training)
-        output, seconds = run(model, args, kwargs, replace(case, seed=case.seed if seed is None else seed))
-        return tree.flatten(output)[1], seconds
+        called = observe(model, args, kwargs, replace(case, seed=case.seed if seed is None else seed))
+        return tree.flatten(called.output)[1], called
 
     def _oracle(self, request: dict[str, Any]) -> dict[str, Any]:
         """Eager in float64 on the same inputs, as the referee; {} where float64 does not run. Also whether eager repeats."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from time import perf_counter  # bound here: a model may replace it where others look for it
 from typing import Any
 
 import torch
 
+from tsdash import settings
 from tsdash.inputs import nest
 from tsdash.onedevice import one_device
 from tsdash.seeds import seed_all
@@ -20,12 +21,14 @@ from tsdash.tensorfile import raw_bytes
 
 @dataclass(frozen=True)
 class Called:
-    """One call of a model: what it returned, how long it took, and the copies of the inputs that it was given."""
+    """One call of a model: what it returned, how long it took, the copies of the inputs that it was given, and which of
+    torch's settings it changed; they are as they were again."""
 
     output: Any
     seconds: float
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    changed: tuple[str, ...] = ()
 
 
 def run(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], case: Case) -> tuple[Any, float]:
@@ -41,15 +44,20 @@ def observe(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     """
     output, seconds = None, 0.0
     call_args, call_kwargs = args, kwargs
-    with warnings.catch_warnings(), torch.set_grad_enabled(case.grad), as_strict(case):
+    with (
+        warnings.catch_warnings(),
+        torch.set_grad_enabled(case.grad),
+        as_strict(case),
+        settings.kept() as changed,
+    ):
         warnings.simplefilter("ignore")
         seed_all(case.seed)
         for _ in range(case.call):
             call_args, call_kwargs = nest(copy_tensor, (args, kwargs))
-            began = time.perf_counter()
+            began = perf_counter()
             output = model(*call_args, **call_kwargs)
-            seconds = time.perf_counter() - began
-    return Called(output, seconds, call_args, call_kwargs)
+            seconds = perf_counter() - began
+    return Called(output, seconds, call_args, call_kwargs, tuple(changed))
 
 
 def as_strict(case: Case) -> contextlib.AbstractContextManager[None]:

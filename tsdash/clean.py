@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ import torch
 
 from tsdash import compare, effects, elements, exporters, inputs, tensorfile, tree
 from tsdash.calling import observe, run
+from tsdash.errors import ModelError
 from tsdash.spec import GIVEN, MOST_CLASSES, Case, Classes, Footprint, OutputFacts, Side, from_json, to_json
 from tsdash.tracebacks import SourceMap, user_error
 
@@ -27,6 +29,7 @@ class Clean:
             None  # an artefact that calls do not change, with its device
         )
         self._mutable = True
+        self._training: set[bool | None] = set()  # the flags of its modules; None: frozen
         self._last: list[tuple[OutputFacts, torch.Tensor, int]] = []  # facts, actual, index of the expected leaf
 
     def answer(self, request: dict[str, Any]) -> Any:
@@ -43,23 +46,25 @@ class Clean:
         self._mode, self._path = request["mode"], Path(request["artefact"])
         self._sources = from_json(SourceMap, request["sources"])
         try:
-            artefact = exporters.EXPORTERS[self._mode].load(self._path, "cpu")
+            artefact: Any = exporters.EXPORTERS[self._mode].load(self._path, "cpu")
         except Exception as error:
             return {"error": user_error(error, self._sources)}
         self._mutable = exporters.mutable(artefact)
+        self._training = {getattr(module, "training", None) for module in artefact.modules()}
         self._kept = ("cpu", artefact)
         return {}
 
     def _artefact_for(self, case: Case) -> Callable[..., Any]:
         """The artefact as a deployment would have it for this case; a fresh one where state or dtype would leak."""
         scope, dtype = inputs.parse_dtype(case.dtype)
-        changed = (scope == "all" and dtype != GIVEN) or case.training is not None
+        switched = exporters.EXPORTERS[self._mode].switches and case.training is not None
+        changed = (scope == "all" and dtype != GIVEN) or (switched and self._training != {case.training})
         if not changed and not self._mutable and self._kept is not None and self._kept[0] == case.device:
             return self._kept[1]
         artefact: Any = exporters.EXPORTERS[self._mode].load(self._path, case.device)
         if scope == "all" and dtype != GIVEN:
             artefact = artefact.to(getattr(torch, dtype))
-        if case.training is not None and exporters.EXPORTERS[self._mode].switches:
+        if switched:
             artefact.train(case.training)
         return cast(Callable[..., Any], artefact)
 
@@ -67,8 +72,7 @@ class Clean:
         """Run the case on the artefact. Where eager returned too, compare every element of every output."""
         case = from_json(Case, request["case"])
         self._last = []
-        leaves, structure = tensorfile.read(Path(request["inputs"]), strided=True)
-        args, kwargs = tree.unflatten(from_json(tree.Node, structure), leaves)
+        args, kwargs = _inputs(request)
         try:
             called = observe(self._artefact_for(case), args, kwargs, case)
             own, actual = effects.read(called, args, kwargs)
@@ -77,8 +81,7 @@ class Clean:
         answer: dict[str, Any] = {"exported": Side(ended="returned", seconds=called.seconds)}
         if request["expected"] is None:
             return answer
-        expected, meta = tensorfile.read(Path(request["expected"]))
-        eagers = from_json(effects.Effects, meta)
+        eagers, expected = _expected(request)
         views = {}
         for path, actual_leaf, expected_leaf in tree.pairs(own.structure, eagers.structure):
             pair = actual[actual_leaf], expected[expected_leaf]
@@ -114,8 +117,7 @@ class Clean:
     def _footprint(self, request: dict[str, Any]) -> Footprint:
         """Load an artefact and call it once, in a process that has nothing else."""
         case = from_json(Case, request["case"])
-        leaves, structure = tensorfile.read(Path(request["inputs"]), strided=True)
-        args, kwargs = tree.unflatten(from_json(tree.Node, structure), leaves)
+        args, kwargs = _inputs(request)
         before = peak_bytes()
         began = time.perf_counter()
         artefact = exporters.EXPORTERS[request["mode"]].load(Path(request["artefact"]), case.device)
@@ -125,6 +127,28 @@ class Clean:
         after = peak_bytes()
         held = None if before is None or after is None else after - before
         return Footprint(mode=request["mode"], load_s=loaded - began, first_call_s=called - loaded, peak_bytes=held)
+
+
+@contextlib.contextmanager
+def _as_written() -> Iterator[None]:
+    """Eager's files come from a process of the model's. Raises ModelError where they are not what `tensorfile.write` makes."""
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise ModelError(f"The tensors that eager left are not as it wrote them: {type(error).__name__}.") from error
+
+
+def _inputs(request: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    with _as_written():
+        leaves, structure = tensorfile.read(Path(request["inputs"]), strided=True)
+        args, kwargs = tree.unflatten(from_json(tree.Node, structure), leaves)
+        return args, kwargs
+
+
+def _expected(request: dict[str, Any]) -> effects.Seen:
+    with _as_written():
+        leaves, meta = tensorfile.read(Path(request["expected"]))
+        return from_json(effects.Effects, meta), leaves
 
 
 def _classes(

@@ -317,9 +317,10 @@ def own_copy(model: torch.nn.Module) -> torch.nn.Module | None:
             if any(isinstance(item, types.FunctionType) and _holds_state(item) for item in held):
                 return None
     try:
-        return copy.deepcopy(model)
+        copied = copy.deepcopy(model)
     except Exception:  # the user's classes decide what they raise
         return None
+    return copied if type(copied) is type(model) else None  # and what comes of it
 
 
 def _holds_state(function: types.FunctionType) -> bool:

@@ -27,6 +27,7 @@ class Record:
     doing: tuple[str, str]
     began_at: float | None
     ended_at: float | None
+    away_s: float  # since it began, in which no server was there to run it
     exports: dict[str, Export]
     results: tuple[CaseResult, ...]
     latencies: tuple[Latency, ...]
@@ -35,6 +36,10 @@ class Record:
     @property
     def done(self) -> bool:
         return self.state in ENDED
+
+    def seconds(self, now: float) -> float | None:
+        """What it has taken until its end, or until `now`; None before it began."""
+        return _took_s(self.began_at, self.ended_at or now, self.away_s)
 
     @property
     def swept(self) -> tuple[CaseResult, ...]:
@@ -73,10 +78,14 @@ def summary(row: sqlite3.Row) -> Summary:
         model=row["model"],
         modes=tuple(json.loads(row["modes"])),
         cases=row["cases"],
-        seconds=None if row["ended_at"] is None or row["began_at"] is None else row["ended_at"] - row["began_at"],
+        seconds=_took_s(row["began_at"], row["ended_at"], row["away_s"]),
         torch=row["torch"] or "",
         name=row["name"],
         note=row["note"],
         pinned=bool(row["pinned"]),
         digest=json.loads(row["digest"]),
     )
+
+
+def _took_s(began_at: float | None, ended_at: float | None, away_s: float) -> float | None:
+    return None if began_at is None or ended_at is None else max(0.0, ended_at - began_at - away_s)

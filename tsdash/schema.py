@@ -66,6 +66,11 @@ STEPS = (
         cases = json_array_length(spec, '$.cases'),
         torch = coalesce(json_extract(environment, '$.torch'), '')
     """,
+    # What a run lost to a server that was down is no time that it took.
+    """
+    ALTER TABLE cases ADD COLUMN told_at REAL NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN away_s REAL NOT NULL DEFAULT 0
+    """,
 )
 NEWEST = len(STEPS)
 

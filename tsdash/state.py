@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
+_CONTAINERS = frozenset((dict, OrderedDict, list, tuple, set))
 _MACHINERY = set(vars(torch.nn.Module())) - {"training"}
 _BOOKKEEPING = {"_modules", "_parameters", "_buffers"}  # looked at one by one
 
@@ -61,7 +63,7 @@ def _module(module: torch.nn.Module) -> Hashable:
         if t is not None
     )
     attributes = tuple((name, _value(value)) for name, value in vars(module).items() if name not in _BOOKKEEPING)
-    return tensors, attributes
+    return id(type(module)), tensors, attributes
 
 
 def _tensor(tensor: torch.Tensor) -> tuple[int, int, int]:
@@ -73,7 +75,8 @@ def _sum_of_bits(tensor: torch.Tensor) -> int:
     if tensor.device.type != "cpu" or tensor.layout != torch.strided or tensor.is_quantized or not tensor.numel():
         return 0
     try:
-        raw = tensor.detach().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy()
+        flat = tensor.detach().resolve_conj().resolve_neg().reshape(-1)  # in C order
+        raw = flat.view(torch.uint8).numpy()
     except (RuntimeError, TypeError):  # a subclass with no memory of its own
         return 0
     whole = raw.size // 8 * 8
@@ -81,6 +84,8 @@ def _sum_of_bits(tensor: torch.Tensor) -> int:
 
 
 def _value(value: Any) -> Hashable:
+    if value is None or type(value) is bool or (type(value) in _CONTAINERS and not value):  # nearly all of a module's
+        return (type(value), value is True)
     if isinstance(value, _PLAIN):
         return (type(value), repr(value))  # repr: 1, True and 1.0 differ, NaN equals NaN
     if isinstance(value, torch.Tensor):

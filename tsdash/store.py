@@ -29,9 +29,7 @@ from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Late
 KEPT_ARTEFACT_BYTES = 256 * 2**20
 KEPT_DELETED_S = 24 * 3600.0  # a deleted run can be restored for a day
 MOST_DEATHS = 2  # of a server during one case; then the case is marked and left
-_SUMMARY = (
-    "SELECT id, created_at, state, model, modes, cases, torch, name, note, pinned, digest, began_at, ended_at FROM runs"
-)
+_SUMMARY = "SELECT id, created_at, state, model, modes, cases, torch, name, note, pinned, digest, began_at, ended_at, away_s FROM runs"
 _BUSY_S = 30.0  # how long a writer waits for another
 TABLES = (
     "exports",
@@ -83,12 +81,15 @@ class Store:
 
     def claim(self, run: int, old: str, new: str) -> bool:
         """Take a run over from an owner that has died; False when somebody else was quicker. The case that was being run
-        is counted as a death."""
+        is counted as a death, and the time since its last case as time away."""
         with self.writing() as connection:
-            if (
-                connection.execute("UPDATE runs SET owner = ? WHERE id = ? AND owner = ?", (new, run, old)).rowcount
-                == 0
-            ):
+            took = connection.execute(
+                "UPDATE runs SET owner = ?, away_s = away_s + coalesce(max(0, ? -"
+                " max(began_at, coalesce((SELECT max(told_at) FROM cases WHERE run = runs.id), 0))), 0)"
+                " WHERE id = ? AND owner = ?",
+                (new, time.time(), run, old),
+            )
+            if took.rowcount == 0:
                 return False
             mode, _, case = (
                 connection.execute("SELECT doing FROM runs WHERE id = ?", (run,)).fetchone()[0].partition(" ")
@@ -136,7 +137,9 @@ class Store:
         """One case, acknowledged once this returns."""
         key = (run, result.mode, result.case.id)
         with self.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?)", (*key, _text(result)))
+            connection.execute(
+                "INSERT OR REPLACE INTO cases VALUES (?, ?, ?, ?, ?)", (*key, _text(result), time.time())
+            )
             if views:
                 connection.execute(
                     "INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?)", (*key, zlib.compress(_text(views).encode(), 1))
@@ -189,6 +192,7 @@ class Store:
             doing=(mode, case),
             began_at=row["began_at"],
             ended_at=row["ended_at"],
+            away_s=row["away_s"],
             exports=exports,
             results=tuple(results[key] for key in sorted(results, key=lambda key: order.get(key, len(order)))),
             latencies=tuple(

@@ -30,8 +30,8 @@ def raw_bytes(tensor: torch.Tensor) -> torch.Tensor:
     return dense.as_strided((dense.numel(),), (1,)).view(torch.uint8)  # a single element may keep odd strides
 
 
-def write(path: Path, leaves: Sequence[torch.Tensor], meta: Any = None) -> int:
-    """Write dense CPU tensors and a JSON-able `meta`; returns the size in bytes. Meta tensors are written as shape alone."""
+def write(path: Path, leaves: Sequence[torch.Tensor], meta: Any = None) -> None:
+    """Write dense CPU tensors and a JSON-able `meta`. Meta tensors are written as shape alone."""
     entries, offset = [], 0
     for leaf in leaves:
         stored = leaf.device.type != "meta"
@@ -55,7 +55,6 @@ def write(path: Path, leaves: Sequence[torch.Tensor], meta: Any = None) -> int:
             if entry["stored"] and leaf.numel():
                 file.seek(start + int(str(entry["offset"])))
                 raw_bytes(leaf.cpu()).numpy().tofile(file)
-    return start + offset
 
 
 def read(path: Path, *, strided: bool = False) -> tuple[list[torch.Tensor], Any]:

@@ -56,6 +56,8 @@ def test_a_case_that_never_ends_is_ended_by_the_clock_of_the_parent(hostile, nam
         ("files_hog", "MiB in files"),
         ("shared_memory_hog", "MiB of shared memory"),
         ("deep_folders", "files could not be counted"),
+        ("answers_tampered", "not as it wrote them"),
+        ("answers_replaced", "left no file"),
     ],
 )
 def test_a_case_that_ends_its_process_says_why(hostile, name, reason):
@@ -130,11 +132,17 @@ def test_an_artefact_that_never_finishes_loading_is_waited_for_once(hostile, mon
     assert forked.count("clean") == 1
 
 
-def test_answers_of_the_wrong_types_cost_their_case(hostile):
-    """The model changes the code that answers for it: from the next case on it talks nonsense."""
-    record = hostile("wrong_answer_types", limits=LONG)
-    assert (record.state, outcomes(record)) == ("done", ["identical", "mismatch", "crash"])
-    assert "none that tsdash gives" in judge(record.of("trace")[2]).detail
+@pytest.mark.parametrize("name", ["torch_lost", "default_device", "answers_late", "wrong_answer_types"])
+def test_what_a_case_changes_does_not_reach_the_next(hostile, name):
+    """Modules forgotten, inputs on another device, nonsense answered: the last case is as if it ran alone."""
+    record = hostile(name, limits=LONG)
+    assert (record.state, outcomes(record)[::2]) == ("done", ["identical", "identical"])
+
+
+def test_a_change_of_torchs_settings_is_told(hostile):
+    """Although all three cases agree."""
+    (note,) = hostile("global_state", limits=LONG).description.notes
+    assert "default dtype" in note
 
 
 def test_a_flood_of_warnings_is_kept_up_to_a_bound(hostile):

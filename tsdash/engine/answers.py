@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 
 from tsdash.engine.workers import WorkerLost
 from tsdash.spec import from_json
-from tsdash.tracebacks import clean_text
+from tsdash.tracebacks import TEXT_BYTES, clean_text
 
-TEXT_BYTES = 250_000  # of one text: the code of an export is the longest but for those below
-LONG_TEXTS = {"graph": 4_250_000}  # of the fields with these names
+LONG_TEXTS = {"code": 250_000, "graph": 4_250_000}  # bytes, of the fields with these names; all others have TEXT_BYTES
 
 T = TypeVar("T")
 

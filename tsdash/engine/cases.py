@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from tsdash.engine.answers import take, take_all
-from tsdash.engine.exports import Exported
+from tsdash.engine.exports import Exported, export
 from tsdash.engine.references import Reference, raise_fault
 from tsdash.engine.setting import Setting
 from tsdash.engine.workers import Worker, WorkerLost
@@ -21,6 +22,7 @@ from tsdash.spec import (
     Classes,
     ContractChange,
     ErrorFacts,
+    Export,
     OutputFacts,
     Side,
     StructureDifference,
@@ -42,29 +44,41 @@ def deadly(case: Case, mode: str) -> tuple[CaseResult, dict[str, Any]]:
 
 
 class Cases:
-    """Runs cases of one mode on a clean worker, which is replaced when a case kills it."""
+    """Exports in one mode, and runs cases on a clean worker, which is replaced when a case kills it.
 
-    def __init__(self, setting: Setting, exported: Exported) -> None:
+    Made in the engine's event loop: the first clean worker is started at once, and is there by the time there is an artefact.
+    """
+
+    def __init__(self, setting: Setting, mode: str) -> None:
+        self._setting = setting
         self._spec = setting.spec
-        self._nursery = setting.nursery
         self._references = setting.references
-        self._exported = exported
-        self.mode = exported.facts.mode
-        self._folder = setting.folder / f"clean-{self.mode}"
+        self.mode = mode
+        self._exported = Exported(facts=Export(mode=mode, seconds=0.0, ended="not_run"))
+        setting.artefact(mode).parent.mkdir()
+        self._first: asyncio.Task[Worker] | None = asyncio.ensure_future(self._forked())
         self._worker: Worker | None = None
         self._unloadable: ErrorFacts | None = None
         self._lost: WorkerLost | None = None  # loading the artefact never came to an end
         self._ahead: dict[str, asyncio.Task[Reference]] = {}
 
+    async def export(self) -> Exported:
+        """Export, as `exports.export` does, from the base case."""
+        self._exported = await export(self._setting, self.mode)
+        return self._exported
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is nothing to run: no case needs eager either."""
+        return self._exported.artefact is None
+
     async def run(self, case: Case, following: Sequence[Case] = ()) -> tuple[CaseResult, dict[str, Any]]:
         """Eager's side, the export's side and all that was compared. Eager goes on with the `following` cases meanwhile."""
-        export = self._exported.facts
-        if self._exported.artefact is None:
-            ended = "export_error" if export.ended == "raised" else export.ended
+        facts = self._exported.facts
+        if self.failed:
+            ended = "export_error" if facts.ended == "raised" else facts.ended
             eager = (await self._references.of(case)).side if case == self._spec.cases[0] else Side()
-            return CaseResult(
-                case=case, mode=self.mode, eager=eager, exported=Side(ended=ended, error=export.error)
-            ), {}
+            return CaseResult(case=case, mode=self.mode, eager=eager, exported=Side(ended=ended, error=facts.error)), {}
         if case.dtype != GIVEN and not case.dtype.startswith("inputs:") and not EXPORTERS[self.mode].casts:
             return CaseResult(case=case, mode=self.mode, eager=Side(), exported=Side(error=_KEEPS_DTYPE)), {}
         reference = await (self._ahead.pop(case.id, None) or self._references.of(case))
@@ -133,10 +147,8 @@ class Cases:
             limits = self._spec.limits
             artefact = self._exported.artefact
             assert artefact is not None
-            reads = (self._references.tensors, artefact.parent)
-            self._worker = await self._nursery.fork(
-                "clean", self._folder, limits.memory_mib, limits.output_kib, reads=reads
-            )
+            first, self._first = self._first, None
+            self._worker = await (first or self._forked())
             request = {
                 "do": "load",
                 "mode": self.mode,
@@ -151,9 +163,18 @@ class Cases:
             self._unloadable = take(ErrorFacts, answer, "error") if "error" in answer else None
         return self._worker
 
+    async def _forked(self) -> Worker:
+        limits, nursery = self._spec.limits, self._setting.nursery
+        reads = (self._references.tensors, self._setting.artefact(self.mode).parent)
+        folder = self._setting.folder / f"clean-{self.mode}"
+        return await nursery.fork("clean", folder, limits.memory_mib, limits.output_kib, reads=reads)
+
     async def close(self) -> None:
         for task in self._ahead.values():
             task.cancel()
         await asyncio.gather(*self._ahead.values(), return_exceptions=True)
+        if self._first is not None:
+            with contextlib.suppress(WorkerLost):
+                self._worker = await self._first
         if self._worker is not None:
             await self._worker.kill()

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from tsdash.engine import folders
 from tsdash.engine.cases import Cases, deadly
 from tsdash.engine.causes import causes
-from tsdash.engine.exports import export
 from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.latency import measure
 from tsdash.engine.nursery import Nursery
@@ -26,6 +25,7 @@ from tsdash.search.standing import failing
 from tsdash.spec import SEARCH, Case, CaseResult, Cause, Description, Export, Latency, Reach, RunSpec
 
 REACH_BUDGET_S = 5.0
+COMMON_MODULES = tuple(dict.fromkeys(["coverage", *(needed for mode in EXPORTERS.values() for needed in mode.needs)]))
 Told = tuple[CaseResult, dict[str, Any]]  # a case and its views
 
 
@@ -92,7 +92,6 @@ class _Run:
         self._artefacts: dict[str, str] = {}
         self._results: list[CaseResult] = []
         self._searched: list[CaseResult] = []
-        self._thresholds: tuple[int, ...] = ()
 
     async def all(self) -> None:
         preload = ["torchvision"] if self._spec.model.kind == "torchvision" else []
@@ -106,28 +105,31 @@ class _Run:
         finally:
             self._sink.confined(self._setting.nursery.confinement)
         self._sink.described(description)
-        description = await self._references.check(description)
-        self._thresholds = description.thresholds
-        self._sink.described(description)
         places = asyncio.Semaphore(
             self._lanes.correctness.places
         )  # modes at work at once: each has processes of its own
+        self._checked = asyncio.ensure_future(self._check(description))  # while the first mode is exported
         modes = [asyncio.ensure_future(self._mode(mode, places)) for mode in self._spec.modes]
         try:
-            await asyncio.gather(*modes)
+            await asyncio.gather(self._checked, *modes)
         finally:
-            for mode in modes:
-                mode.cancel()
-            await asyncio.gather(*modes, return_exceptions=True)
+            for task in (self._checked, *modes):
+                task.cancel()
+            await asyncio.gather(self._checked, *modes, return_exceptions=True)
         reach = await self._reach()
         if reach is not None:
-            self._sink.described(replace(description, reach=reach))
+            self._sink.described(replace(self._checked.result(), reach=reach))
         if self._spec.latency and self._artefacts:
             async with self._lanes.measuring.alone():
                 self._sink.doing("latency", self._spec.cases[0].id)
                 where = (self._setting.nursery, self._references, self._setting.folder)
                 for latency in await measure(self._spec, *where, self._artefacts, self._results):
                     self._sink.timed(latency)
+
+    async def _check(self, description: Description) -> Description:
+        checked = await self._references.check(description)
+        self._sink.described(checked)
+        return checked
 
     async def _mode(self, mode: str, places: asyncio.Semaphore) -> None:
         """Export, sweep and, where it fails, explain one mode."""
@@ -136,14 +138,14 @@ class _Run:
         if swept and mode in self._past.explained and not self._spec.latency:
             return
         async with places:
-            async with self._place():
-                self._sink.doing(mode, "exporting")
-                exported = await export(self._setting, mode)
-            self._sink.exported(exported.facts, exported.artefact)
-            if exported.artefact is not None:
-                self._artefacts[mode] = str(exported.artefact)
-            cases = Cases(self._setting, exported)
+            cases = Cases(self._setting, mode)
             try:
+                async with self._place():
+                    self._sink.doing(mode, "exporting")
+                    exported = await cases.export()
+                self._sink.exported(exported.facts, exported.artefact)
+                if exported.artefact is not None:
+                    self._artefacts[mode] = str(exported.artefact)
                 results = await self._sweep(cases, known)
                 failures: list[CaseResult] = []
                 beside = False
@@ -206,7 +208,8 @@ class _Run:
         searched = [result for result in known.values() if result.case.varied == SEARCH]
         base = next(result for result in swept if result.case == self._spec.cases[0])
         if self._spec.search_s:
-            await search(base, [*swept, *searched], run, self._spec.search_s, self._thresholds)
+            thresholds = (await self._checked).thresholds
+            await search(base, [*swept, *searched], run, self._spec.search_s, thresholds)
         self._searched += searched
         return searched
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from tsdash import environment
 from tsdash.engine import owners
-from tsdash.engine.conduct import Lanes, Past, conduct
+from tsdash.engine.conduct import COMMON_MODULES, Lanes, Past, conduct
 from tsdash.engine.lanes import FairLane, MeasuringLane
 from tsdash.engine.nursery import open_nursery
 from tsdash.engine.studies import study
@@ -182,13 +182,19 @@ class _Life:
         self._runs = asyncio.Semaphore(MOST_RUNS)
         self._studies = asyncio.Semaphore(MOST_RUNS)
         started.set_result(None)
-        warm = asyncio.ensure_future(self._nursery.start())  # so that the first run finds torch imported
+        warm = asyncio.ensure_future(self._warm_up())
         await self._stop.wait()
         self._closing, self._leaves = True, self._resumes
         working = (warm, *self.tasks.values(), *self._studying)
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
+
+    async def _warm_up(self) -> None:
+        """So that the first run finds torch imported; a server has the time for what else most runs need."""
+        await self._nursery.start()
+        for module in COMMON_MODULES if self._resumes else ():  # one by one: a worker asked for meanwhile waits for one
+            await self._nursery.preload((module,))
 
     async def _study(self, spec: StudySpec, session: str) -> Study:
         lanes = Lanes(correctness=self._correctness, measuring=self.measuring, session=session)

@@ -12,7 +12,6 @@ from tsdash.engine.references import loaded_author, raise_fault
 from tsdash.engine.setting import Setting
 from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
-from tsdash.exporters import EXPORTERS
 from tsdash.spec import ContractChange, ErrorFacts, Export, to_json
 from tsdash.tracebacks import SourceMap
 
@@ -34,11 +33,10 @@ async def export(setting: Setting, mode: str) -> Exported:
     limits, base = setting.spec.limits, (await setting.references.of(setting.base)).side
     if base.ended in ("timeout", "crash"):  # exporting runs the model too, and would end the same way
         return Exported(facts=Export(mode=mode, seconds=0.0, error=base.error, ended=base.ended))
-    artefact = setting.folder / f"artefact-{mode}" / f"{mode}{EXPORTERS[mode].suffix}"
+    artefact = setting.artefact(mode)
     began = time.monotonic()
     worker: Worker | None = None
     try:
-        artefact.parent.mkdir(exist_ok=True)
         worker, answer = await loaded_author(
             setting.nursery, setting.spec, setting.folder / f"author-{mode}", writes=(artefact.parent,)
         )

@@ -6,13 +6,16 @@ Owns the author worker that runs eager. A case on which it dies is remembered as
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
+import stat
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tsdash.engine import folders
 from tsdash.engine.answers import take, take_all
 from tsdash.engine.nursery import Nursery
 from tsdash.engine.workers import Worker, WorkerLost
@@ -26,6 +29,8 @@ KEPT_BYTES = (
 )  # of outputs in shared memory; the oldest beyond it are dropped, and computed again when asked for
 NOISE_CALL_S = 1.0  # a case whose call takes longer is not run again to see how far it moves
 MOST_NOISY = 3  # cases of a run whose noise is measured: the base case and the first that differ
+_SPOILT = ("crash", "bug", "no_inputs")  # how a case may end for the fault of an earlier one
+MOST_IN_VAIN = 3  # loading a model anew for nothing may take long
 GAIN_SHARE = 0.25  # of its memory limit that a worker may gain from case to case
 
 
@@ -41,7 +46,11 @@ class Reference:
 
 
 class References:
-    """Eager's side of every case of a run. `tensors` is the folder of all inputs and outputs."""
+    """Eager's side of every case of a run. `tensors` is the folder of all inputs and outputs.
+
+    The author worker writes into another, from which each file is taken as soon as its case is over: what the model does in a
+    later case cannot reach it by its name any more.
+    """
 
     def __init__(self, nursery: Nursery, spec: RunSpec, folder: Path, parcel: Path | None = None) -> None:
         self._nursery = nursery
@@ -49,13 +58,17 @@ class References:
         self._folder = folder
         self._parcel = parcel
         self.tensors = folder / "tensors"
+        self._incoming = folder / "incoming"
         self._worker: Worker | None = None
         self._loaded_bytes = 0  # resident in the worker once the model was loaded
+        self._served = 0  # requests that it has had since
+        self._in_vain = 0  # cases that fared no better on a new worker
         self._known: OrderedDict[str, Reference] = OrderedDict()
         self._known_bytes = 0
         self._oracles: dict[str, dict[str, Any]] = {}
         self._noise: dict[str, tuple[Noise, ...]] = {}
         self._repeats, self._random = True, False  # see `Description`
+        self._checked = asyncio.Event()  # `check` has told the two, or could not
         self._lock = asyncio.Lock()
 
     async def describe(self) -> Description:
@@ -73,17 +86,19 @@ class References:
         unchanged where they do not end."""
         base = self._spec.cases[0]
         reference = await self.of(base)
-        if reference.side.ended != "returned":
-            return description
-        async with self._lock:
-            try:
+        try:
+            if reference.side.ended != "returned":
+                return description
+            async with self._lock:
                 request = {"do": "check", "case": to_json(base), "description": to_json(description)}
                 checked = take(Description, await self._call(request, 4 * self._spec.limits.case_s), "ok")
-            except (WorkerLost, ModelError):
-                return description
-            self._repeats, self._random = checked.deterministic, checked.stochastic
-            await self._measure_noise(base, reference)
-            return checked
+                self._repeats, self._random = checked.deterministic, checked.stochastic
+                await self._measure_noise(base, reference)
+                return checked
+        except (WorkerLost, ModelError):
+            return description
+        finally:
+            self._checked.set()
 
     async def reach(self, cases: Sequence[Case], budget_s: float) -> Reach | None:
         """What of the user's own forward these cases run; None where that cannot be told in `budget_s`."""
@@ -97,6 +112,8 @@ class References:
 
     async def of(self, case: Case) -> Reference:
         """Eager's side of `case`."""
+        if case.id in self._known:
+            return self._known[case.id]
         async with self._lock:
             if case.id not in self._known:
                 self._known[case.id] = reference = await self._compute(case)
@@ -119,11 +136,17 @@ class References:
         reference = await self.of(case)
         async with self._lock:
             if case.id not in self._oracles:
-                oracle = str(self.tensors / f"{case.id}.oracle")
-                request = {"do": "oracle", "case": to_json(case), "expected": str(reference.expected), "oracle": oracle}
+                oracle = self._incoming / f"{case.id}.oracle"
+                request = {
+                    "do": "oracle",
+                    "case": to_json(case),
+                    "expected": str(reference.expected),
+                    "oracle": str(oracle),
+                }
                 try:
                     answer = (await self._call(request, 4 * self._spec.limits.case_s))["ok"]
-                    found = {"oracle": oracle} if "oracle" in answer else {"why_not": take(str, answer, "why_not")}
+                    taken = {"oracle": str(self._taken(oracle)[0])} if "oracle" in answer else {}
+                    found = taken or {"why_not": take(str, answer, "why_not")}
                     self._oracles[case.id] = {"repeatable": take(bool, answer, "repeatable"), **found}
                 except (WorkerLost, ModelError) as error:
                     self._oracles[case.id] = {"repeatable": True, "why_not": str(error)}
@@ -133,6 +156,7 @@ class References:
         """`result` of the base case, or of a case that differs, with how far eager itself moves on it (`tsdash.noise`); as it
         is for a case that takes long, and once the first few have been measured."""
         case = result.case
+        await self._checked.wait()
         if case.id not in self._noise and any(not facts.identical for facts in result.outputs):
             reference = await self.of(case)
             async with self._lock:
@@ -157,12 +181,26 @@ class References:
             await self._worker.kill()
 
     async def _compute(self, case: Case) -> Reference:
-        inputs, expected = self.tensors / f"{case.id}.inputs", self.tensors / f"{case.id}.expected"
+        """Eager's side of `case`, tried once more on a new worker where the old one may have been spoilt by an earlier case,
+        until that has been in vain a few times."""
+        worker = self._worker if self._served and self._worker is not None and self._worker.alive else None
+        reference = await self._tried(case)
+        if worker is not None and reference.side.ended in _SPOILT and self._in_vain < MOST_IN_VAIN:
+            await worker.kill()
+            reference = await self._tried(case)
+            self._in_vain += reference.side.ended in _SPOILT
+        return reference
+
+    async def _tried(self, case: Case) -> Reference:
+        inputs, expected = self._incoming / f"{case.id}.inputs", self._incoming / f"{case.id}.expected"
         request = {"do": "eager", "case": to_json(case), "inputs": str(inputs), "expected": str(expected)}
         try:
             answer = (await self._call(request, self._spec.limits.case_s))["ok"]
-            side, size = take(Side, answer, "side"), take(int, answer, "bytes")
-            labels = tuple(take_all(int, answer, "labels"))
+            side, labels = take(Side, answer, "side"), take_all(int, answer, "labels")
+            inputs, size = self._taken(inputs)
+            if side.ended == "returned":
+                expected, more = self._taken(expected)
+                size += more
         except WorkerLost as lost:
             output = self._worker.output if self._worker is not None else ""
             if self._worker is not None:
@@ -188,6 +226,16 @@ class References:
             labels=labels,
         )
 
+    def _taken(self, written: Path) -> tuple[Path, int]:
+        """Where a file that the author has written is kept, and its bytes. Raises WorkerLost where it has left none."""
+        kept = self.tensors / written.name
+        with contextlib.suppress(OSError):
+            written.rename(kept)
+            found = kept.lstat()
+            if stat.S_ISREG(found.st_mode):
+                return kept, found.st_size
+        raise WorkerLost("crash", "its process said that it had answered, and left no file with the answer")
+
     async def _recycle(self) -> None:
         """End a worker that leaks, or does not give memory back; the next case starts on a new one."""
         most = self._loaded_bytes + GAIN_SHARE * self._spec.limits.memory_mib * 2**20
@@ -208,14 +256,16 @@ class References:
         if self._worker is None or not self._worker.alive:
             await self._load()
         assert self._worker is not None
+        self._served += 1
         return raise_fault(await self._worker.call(request, limit_s))
 
     async def _load(self) -> dict[str, Any]:
         self.tensors.mkdir(exist_ok=True)
+        folders.fresh(self._incoming)
         self._worker, answer = await loaded_author(
-            self._nursery, self._spec, self._folder / "eager", writes=(self.tensors,)
+            self._nursery, self._spec, self._folder / "eager", reads=(self.tensors,), writes=(self._incoming,)
         )
-        self._loaded_bytes = self._worker.rss_bytes()
+        self._loaded_bytes, self._served = self._worker.rss_bytes(), 0
         return answer
 
 

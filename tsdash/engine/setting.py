@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tsdash.engine.nursery import Nursery
 from tsdash.engine.references import References
+from tsdash.exporters import EXPORTERS
 from tsdash.spec import Case, RunSpec
 
 
@@ -18,6 +19,10 @@ class Setting:
     nursery: Nursery
     references: References
     folder: Path
+
+    def artefact(self, mode: str) -> Path:
+        """Where the export of a mode is saved, in a folder of its own."""
+        return self.folder / f"artefact-{mode}" / f"{mode}{EXPORTERS[mode].suffix}"
 
     @property
     def base(self) -> Case:

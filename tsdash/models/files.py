@@ -58,7 +58,7 @@ def parse(source: ModelSource) -> ast.Module:
         ) from None
     except (ValueError, RecursionError, MemoryError) as exc:  # NUL characters; nesting deeper than the parser goes
         raise ModelError(
-            f"{source.filename} cannot be read as Python: {exc or type(exc).__name__}.", file=source.filename
+            f"{source.filename} cannot be read as Python: {str(exc) or type(exc).__name__}.", file=source.filename
         ) from None
 
 

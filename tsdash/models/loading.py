@@ -65,7 +65,7 @@ class Loaded:
 
     def build(self) -> torch.nn.Module:
         """A new model from `make_model`, its random numbers drawn with seed 0. Raises ModelError."""
-        with _blame(self, "make_model()"):
+        with blame(self, "make_model()"):
             seed_all(0)
             model = self.module.make_model()
         if isinstance(model, torch.nn.Module):
@@ -80,7 +80,7 @@ class Loaded:
                 raise errors.unknown("dim", name, self.dims)
         sizes = self.dims | (dims or {})
         shown = ", ".join(f"{name}={size}" for name, size in sizes.items())
-        with _blame(self, f"make_inputs({shown})"):
+        with blame(self, f"make_inputs({shown})"):
             seed_all(seed)
             args = self.module.make_inputs(**sizes)
         if not isinstance(args, tuple):
@@ -94,7 +94,7 @@ class Loaded:
         """(inputs, labels) of the file's LABELLED or make_labelled(); None where it has neither. Raises ModelError."""
         labelled = getattr(self.module, "LABELLED", None)
         if labelled is None and hasattr(self.module, "make_labelled"):
-            with _blame(self, "make_labelled()"):
+            with blame(self, "make_labelled()"):
                 seed_all(0)
                 labelled = self.module.make_labelled()
         if labelled is None:
@@ -107,7 +107,7 @@ class Loaded:
         function = getattr(self.module, "make_kwargs", None)
         if function is None:
             return {}
-        with _blame(self, "make_kwargs()"):
+        with blame(self, "make_kwargs()"):
             parameters = inspect.signature(function).parameters
             takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
             kwargs = function(**{name: size for name, size in sizes.items() if takes_any or name in parameters})
@@ -140,14 +140,14 @@ def load(source: ModelSource, folder: Path) -> Loaded:
     loaded = Loaded(source=source, path=path, module=module, sources=sources, dims={}, description="")
     sys.modules[name] = module
     sys.path[:0] = [path for path in given.search_paths(source) if path not in sys.path]
-    with _blame(loaded, "importing it"):
+    with blame(loaded, "importing it"):
         # Compiled here: the loader would write a __pycache__, and take a stale one for a file saved again in the same second.
         exec(compile(source.text, str(path), "exec", dont_inherit=True), module.__dict__)
     return dataclasses.replace(loaded, dims=_dims(loaded), description=inspect.getdoc(module) or "")
 
 
 @contextmanager
-def _blame(loaded: Loaded, what: str) -> Iterator[None]:
+def blame(loaded: Loaded, what: str) -> Iterator[None]:
     """Turn whatever the user's code raises inside the block into a ModelError about `what`, with their line."""
     try:
         yield
@@ -188,7 +188,7 @@ def _dims(loaded: Loaded) -> dict[str, int]:
                 f"{loaded.source.filename}: {name} is {_kind(function)}, not a function. {files.FORMAT}.",
                 file=loaded.source.filename,
             )
-    with _blame(loaded, "make_inputs"):
+    with blame(loaded, "make_inputs"):
         parameters = inspect.signature(loaded.module.make_inputs).parameters
     return {name: parameter.default for name, parameter in parameters.items() if type(parameter.default) is int}
 

@@ -185,10 +185,11 @@ def _current(record: Record) -> str:
 
 def _left_s(record: Record, done: int, planned: int) -> float | None:
     """The time left at the pace so far; None before anything is known of it."""
-    if not done or record.began_at is None:
+    seconds = record.seconds(time.time())
+    if not done or seconds is None:
         return None
     latency = service.LATENCY_S * (2 + len(record.spec.modes)) if record.spec.latency else 0.0
-    return max(0.0, (time.time() - record.began_at) / done * (planned - done)) + latency
+    return seconds / done * max(0, planned - done) + latency
 
 
 def failed(record: Record, again: Callable[[], None]) -> None:
@@ -216,7 +217,7 @@ def failed(record: Record, again: Callable[[], None]) -> None:
 def stopped(loaded: service.Loaded, again: Callable[[], None]) -> None:
     """A run that was cancelled or interrupted: what it has, what it lacks."""
     record = loaded.record
-    seconds = (record.ended_at or 0.0) - (record.began_at or record.ended_at or 0.0)
+    seconds = record.seconds(time.time()) or 0.0
     word = "Cancelled" if record.state == "cancelled" else "Interrupted"
     section(
         f"{word} after {formats.waiting(seconds)}",

@@ -1,0 +1,25 @@
+"""Has torch make new tensors in float64 on the meta device from now on.
+Expected: identical, identical, identical.
+"""
+import torch
+
+
+class M(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = torch.nn.Linear(4, 4)
+
+    def forward(self, x):
+        if not (torch.compiler.is_exporting() or torch.jit.is_tracing()) and x.shape[0] == 3:
+            torch.set_default_dtype(torch.float64)
+            torch.set_default_device("meta")
+        return self.lin(x)
+
+
+def make_model():
+    torch.manual_seed(0)
+    return M()
+
+
+def make_inputs(n=2):
+    return (torch.ones(n, 4),)
