@@ -64,6 +64,14 @@ def finished(loaded: service.Loaded, dark: bool) -> None:
     results.circumstances(loaded.record)
 
 
+def _choosing(running: bool) -> controls.Choice | None:
+    choice, pressed = controls.controls(running=running)
+    if pressed and choice:
+        start(choice)
+        st.rerun()
+    return choice
+
+
 def page() -> None:
     """The controls, and below them whatever state the run of this address is in."""
     dark = is_dark()
@@ -73,10 +81,8 @@ def page() -> None:
     is_running = loaded is not None and not loaded.record.done
     if not named:
         live.welcome(has_example=loaded is not None)
-    choice, pressed = controls.controls(running=is_running and named)
-    if pressed and choice:
-        start(choice)
-        st.rerun()
+    choosing = _choosing if loaded is None else st.fragment(_choosing)  # with nothing below that shows the choice
+    choice = choosing(is_running and named)
     if problem:
         section("No such run", "The run of this address is not here.")
         st.error(as_markdown(problem), icon=":material/error:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -24,6 +25,11 @@ class Overview:
     recommendation: Recommendation
     speed_ups: dict[str, stats.Speedup]
     tolerance: float | None = None  # under which it is judged; None: tsdash's own rule
+
+    @cached_property
+    def places(self) -> dict[tuple[str, str], int]:
+        """The row of the table of each mode and case."""
+        return {cell: i for i, cell in enumerate(zip(*(self.table[name].tolist() for name in ("mode", "case")), strict=True))}
 
     @property
     def recommended(self) -> str | None:

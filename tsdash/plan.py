@@ -187,8 +187,12 @@ def _varied(case: Case, base: Case) -> str:
 
 def identity(case: Case) -> tuple[object, ...]:
     """What makes a case the same as another: its inputs and circumstances, not its number."""
+    return (tuple(sorted(case.dims.items())), *circumstances(case))
+
+
+def circumstances(case: Case) -> tuple[object, ...]:
+    """The same without the sizes."""
     return (
-        tuple(sorted(case.dims.items())),
         case.values,
         case.dtype,
         case.device,

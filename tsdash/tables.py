@@ -68,8 +68,8 @@ def planned(spec: RunSpec) -> pd.DataFrame:
 def recoloured(table: pd.DataFrame, judgements: Judgements) -> pd.DataFrame:
     """The table of `outcomes` under other `judgements`, in a moment: all that does not depend on them is kept."""
     unknown = Judgement(outcome=NOT_RUN, detail=NOT_YET)
-    found = [judgements.get(key, unknown) for key in zip(table["mode"], table["case"], strict=True)]
-    heads = (hover.partition("\n")[0] for hover in table["hover"])
+    found = [judgements.get(key, unknown) for key in zip(table["mode"].tolist(), table["case"].tolist(), strict=True)]
+    heads = (hover.partition("\n")[0] for hover in table["hover"].tolist())
     return table.assign(
         outcome=[judgement.outcome for judgement in found],
         detail=[judgement.detail for judgement in found],

@@ -7,7 +7,7 @@ import itertools
 import pandas as pd
 import pytest
 
-from tsdash.plots import alt_text, outcome_grid
+from tsdash.plots import alt_text, outcome_grid, outlined
 from tsdash.plots.outcomes import MOST_COLUMNS, NARROWEST_PX
 from tsdash.tokens import OUTCOMES
 
@@ -72,16 +72,18 @@ def test_cases_of_one_group_stand_together() -> None:
 
 def test_the_selected_cell_is_outlined() -> None:
     """Selection draws a rectangle around exactly its cell."""
-    fig = outcome_grid(
-        table({"trace": ["identical"] * 3, "script": ["identical"] * 3}), False, selected=("script", "c2")
-    )
+    both = table({"trace": ["identical"] * 3, "script": ["identical"] * 3})
+    fig = outlined(outcome_grid(both, False), both, ("script", "c2"), False)
     boxes = [shape for shape in fig.layout.shapes if shape.type == "rect"]
     assert {(box.x0, box.x1, box.y0, box.y1) for box in boxes} == {(1.5, 2.5, 0.5, 1.5)}
 
 
 def test_a_selection_that_does_not_exist_draws_nothing() -> None:
     """A case or mode of another run leaves no outline and raises nothing."""
-    fig = outcome_grid(table({"trace": ["identical"]}), False, selected=("script", "c0"), current=("trace", "c9"))
+    found = table({"trace": ["identical"]})
+    fig = outcome_grid(found, False)
+    for cell in (("script", "c0"), ("trace", "c9")):
+        fig = outlined(fig, found, cell, False)
     assert not [shape for shape in fig.layout.shapes if shape.type == "rect"]
 
 

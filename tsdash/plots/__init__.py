@@ -14,7 +14,7 @@ from tsdash.plots.learning import agreement, call_by_call, growing_delta, partin
 from tsdash.plots.magnitudes import delta_histogram
 from tsdash.plots.modes import ModeRow, mode_answers, mode_costs
 from tsdash.plots.multiples import latency_shapes, mode_differences
-from tsdash.plots.outcomes import outcome_grid
+from tsdash.plots.outcomes import outcome_grid, outlined
 from tsdash.plots.scaling import Point, latency_by_size, latency_by_threads, visits
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "mode_costs",
     "mode_differences",
     "outcome_grid",
+    "outlined",
     "paired_ratio",
     "parting_curves",
     "plotly_template",

@@ -53,19 +53,17 @@ class _Mark:
     hover: str
 
 
-def outcome_grid(
-    table: pd.DataFrame, dark: bool, *, selected: Cell | None = None, current: Cell | None = None
-) -> go.Figure:
+def outcome_grid(table: pd.DataFrame, dark: bool) -> go.Figure:
     """Modes by cases. `table` is tidy: mode, case, varied (the group's name), label (the tick), outcome, hover.
 
-    `hover` is plain text; mode and outcome are put above it. `selected` is outlined in ink, `current`, the case that runs now, dotted. A point's customdata is (mode, case). Above 60
+    `hover` is plain text; mode and outcome are put above it. A point's customdata is (mode, case). Above 60
     cases neighbours of a group share a column, which shows the worst of them and how many there are.
     """
     if table.empty:
         return nothing(dark, "", "No cases are planned.", height=92)
     modes = list(dict.fromkeys(table["mode"]))
     columns = _columns(table.drop_duplicates("case"))
-    facts = {(row.mode, row.case): row for row in table.itertuples()}
+    facts = {(row.mode, row.case): row for row in table.astype(object).itertuples()}  # pandas' own strings are slow to walk
     marks = [[_mark(mode, column, facts) for column in columns] for mode in modes]
     lanes = _lanes(columns)
     row_px = ROW_PX if all(len(column.cases) == 1 for column in columns) else AGGREGATED_ROW_PX
@@ -74,10 +72,28 @@ def outcome_grid(
     fig.update_layout(hoverdistance=60)
     _fill(fig, marks, dark)
     _name_groups(fig, columns, lanes, row_px, len(modes), dark)
-    for cell, dash in ((current, "dot"), (selected, "solid")):
-        _outline(fig, cell, modes, columns, dash, dark)
     _scales(fig, modes, columns, dark)
     return described(fig, _alt(table, modes))
+
+
+def outlined(grid: go.Figure, table: pd.DataFrame, cell: Cell, dark: bool, *, dotted: bool = False) -> go.Figure:
+    """The grid of that table with a cell outlined in ink: the one that is selected; dotted, the one that runs now. The same grid
+    where it has no such cell."""
+    if table.empty:
+        return grid
+    modes, columns = table["mode"].unique().tolist(), _columns(table.drop_duplicates("case"))
+    column = next((i for i, c in enumerate(columns) if cell[1] in c.cases), None)
+    if column is None or cell[0] not in modes:
+        return grid
+    look, row = appearance(dark), modes.index(cell[0])
+    at = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+    fig = go.Figure(grid)
+    for colour, width, dash in (
+        (look.page, 4.5, "solid"),  # a halo: crash has the ink's colour
+        (look.text, 2.5, "dot" if dotted else "solid"),
+    ):
+        fig.add_shape(type="rect", line={"color": colour, "width": width, "dash": dash}, **at)
+    return fig
 
 
 def _columns(cases: pd.DataFrame) -> list[_Column]:
@@ -215,22 +231,6 @@ def _name_groups(
                 borderpad=0,
                 font={"size": TICK_SIZE_PX, "color": look.muted},
             )
-
-
-def _outline(
-    fig: go.Figure, cell: Cell | None, modes: list[str], columns: list[_Column], dash: str, dark: bool
-) -> None:
-    column = next((i for i, c in enumerate(columns) if cell and cell[1] in c.cases), None)
-    if cell is None or column is None or cell[0] not in modes:
-        return
-    row = modes.index(cell[0])
-    look = appearance(dark)
-    at = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
-    for colour, width, style in (
-        (look.page, 4.5, "solid"),
-        (look.text, 2.5, dash),
-    ):  # a halo: crash has the ink's colour
-        fig.add_shape(type="rect", line={"color": colour, "width": width, "dash": style}, **at)
 
 
 def _upright(columns: Sequence[_Column]) -> bool:

@@ -7,7 +7,7 @@ eight) there is no first size, and what is known is which sizes were tried, and 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tsdash import plan
 from tsdash.judge import Tolerance, judge
@@ -73,11 +73,11 @@ def frontiers(base: Case, results: Sequence[CaseResult], tolerance: Tolerance | 
 
 def along(dim: str, base: Case, results: Sequence[CaseResult]) -> dict[int, CaseResult]:
     """The results of the cases that differ from the base in the size of `dim` alone, by that size."""
-    same = plan.identity(base)
+    same = plan.circumstances(base)
     return {
         result.case.dims[dim]: result
         for result in results
-        if plan.identity(replace(result.case, dims={**result.case.dims, dim: base.dims[dim]})) == same
+        if {**result.case.dims, dim: base.dims[dim]} == base.dims and plan.circumstances(result.case) == same
     }
 
 

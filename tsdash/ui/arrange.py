@@ -16,6 +16,7 @@ WORST, LARGEST = "worst outcome first", "largest |Δ| first"
 OUTCOME = "outcome"
 FIELDS = ("values", "dtype", "device", "layout", "training", "grad", "call", "seed")
 SEPARATOR = ": "
+MOST_VALUES = 100  # of one axis that can be filtered by: a list of thousands is no help
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +46,15 @@ def _text(case: Case, field: str) -> str | int:
 
 
 def facets(table: pd.DataFrame, by_axis: pd.DataFrame) -> list[str]:
-    """Everything that can be filtered by: outcomes that occur, then each value of each axis."""
-    outcomes = [f"{OUTCOME}{SEPARATOR}{OUTCOMES[name].label}" for name in OUTCOMES if (table["outcome"] == name).any()]
+    """Everything that can be filtered by: outcomes that occur, then each value of each axis that has at most MOST_VALUES."""
+    occurring = set(table["outcome"].unique())
+    outcomes = [f"{OUTCOME}{SEPARATOR}{OUTCOMES[name].label}" for name in OUTCOMES if name in occurring]
+    values = {name: by_axis[name].unique() for name in by_axis.columns[1:]}
     return outcomes + [
         f"{name}{SEPARATOR}{value}"
-        for name in by_axis.columns[1:]
-        for value in sorted(by_axis[name].unique(), key=_order)
+        for name, found in values.items()
+        if len(found) <= MOST_VALUES
+        for value in sorted(found, key=_order)
     ]
 
 

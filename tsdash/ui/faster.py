@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+
 import streamlit as st
 
 from tsdash import findings, formats, plan, stats
 from tsdash.plots import (
+    Figure,
     Point,
     latency_by_size,
     latency_by_threads,
@@ -17,7 +20,7 @@ from tsdash.plots import (
 )
 from tsdash.spec import EAGER, Arm, Latency
 from tsdash.ui import service
-from tsdash.ui.page import as_markdown, figure, grid, section
+from tsdash.ui.page import as_markdown, figure_once, grid, section
 from tsdash.ui.service import Loaded
 
 PERCENTILES = (0.9, 0.95, 0.99)
@@ -43,16 +46,18 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
     cells = grid(2, min_column_width=420)
     steady = stats.steady_from(arms[mode].warmup_s) if warmup else None
     control = (speed_up.control_low, speed_up.control_high)
-    for key, fig in (
-        ("ratios", paired_ratio(latency, mode, dark, speed_up=ratio, control=control)),
-        ("distribution", latency_histogram(latency, mode, dark, medians_s=medians)),
-        ("timeline", latency_timeline(latency, mode, dark, steady=steady)),
-        ("ecdf", latency_ecdf(latency, mode, dark)),
-    ):
+    of = (service.facts_version(loaded.record), mode, dark)
+    draws: dict[str, Callable[[], Figure]] = {
+        "ratios": lambda: paired_ratio(latency, mode, dark, speed_up=ratio, control=control),
+        "distribution": lambda: latency_histogram(latency, mode, dark, medians_s=medians),
+        "timeline": lambda: latency_timeline(latency, mode, dark, steady=steady),
+        "ecdf": lambda: latency_ecdf(latency, mode, dark),
+    }
+    for key, draw in draws.items():
         with cells.cell():
-            figure(fig, key=key)
-    _sizes(loaded, mode, dark)
-    _threads(latency, mode, dark)
+            figure_once(draw, key=key, of=of)
+    _sizes(loaded, mode, dark, of)
+    _threads(latency, mode, dark, of)
 
 
 def _disturbed(loaded: Loaded, latency: Latency) -> None:
@@ -72,12 +77,16 @@ def _disturbed(loaded: Loaded, latency: Latency) -> None:
         )
 
 
-def _threads(latency: Latency, mode: str, dark: bool) -> None:
+def _threads(latency: Latency, mode: str, dark: bool, of: tuple[Hashable, ...]) -> None:
     """Latency by the number of threads that compute; nothing where one number was timed."""
     if latency.by_threads:
-        points = [point for taken in (latency, *latency.by_threads) for point in _points(taken, mode, taken.threads)]
+
+        def draw() -> Figure:
+            taken = (latency, *latency.by_threads)
+            return latency_by_threads([point for one in taken for point in _points(one, mode, one.threads)], dark)
+
         with grid(3, min_column_width=330).cell():
-            figure(latency_by_threads(points, dark), key="by threads")
+            figure_once(draw, key="by threads", of=of)
 
 
 def _points(latency: Latency, mode: str, size: int) -> list[Point]:
@@ -89,7 +98,8 @@ def _points(latency: Latency, mode: str, size: int) -> list[Point]:
     ]
 
 
-def _sizes(loaded: Loaded, mode: str, dark: bool) -> None:
+@st.fragment
+def _sizes(loaded: Loaded, mode: str, dark: bool, of: tuple[Hashable, ...]) -> None:
     """How the time grows with a size, and what shapes that take turns cost; nothing where one size was timed."""
     latencies = loaded.record.latencies
     base = latencies[0].case
@@ -109,17 +119,21 @@ def _sizes(loaded: Loaded, mode: str, dark: bool) -> None:
         )
     )
     timed = [latency for latency in latencies if latency.case.varied in (dim, "base")]
-    points = [point for latency in timed for point in _points(latency, mode, latency.case.dims[dim])]
     alternation = next((taken for taken in latencies[0].alternations if taken.mode == mode), None)
     names = [plan.describe(case, base) if case != base else "base" for case in alternation.cases] if alternation else []
+
+    def points() -> list[Point]:
+        return [point for latency in timed for point in _points(latency, mode, latency.case.dims[dim])]
+
+    draws: dict[str, Callable[[], Figure]] = {
+        "by size": lambda: latency_by_size(points(), dim, dark),
+        "by item": lambda: latency_by_size(points(), dim, dark, per_item=True),
+        "visits": lambda: visits(alternation, names, dark),
+    }
     cells = grid(3, min_column_width=330)
-    for key, fig in (
-        ("by size", latency_by_size(points, dim, dark)),
-        ("by item", latency_by_size(points, dim, dark, per_item=True)),
-        ("visits", visits(alternation, names, dark)),
-    ):
+    for key, draw in draws.items():
         with cells.cell():
-            figure(fig, key=key)
+            figure_once(draw, key=key, of=(*of, dim))
 
 
 def _unknown(loaded: Loaded, mode: str) -> str:

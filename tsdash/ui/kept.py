@@ -6,6 +6,7 @@ import streamlit as st
 
 from tsdash import contract
 from tsdash.spec import Judgement
+from tsdash.ui import service
 from tsdash.ui.page import as_markdown, section
 from tsdash.ui.service import Loaded
 
@@ -14,14 +15,19 @@ NOTHING = "Nothing: inputs, shared memory, strides and state are as with eager."
 
 def kept(loaded: Loaded, mode: str) -> None:
     """The first difference as heading, or that there is none; the rest below. Nothing for a mode that never ran."""
-    record = loaded.record
-    outcomes = {case.id: outcome for name, case, outcome in loaded.cells if name == mode}
-    judged = [(result, Judgement(outcome=outcomes[result.case.id], detail="")) for result in record.of(mode)]
-    export = record.exports.get(mode)
-    sentences = contract.kept(export, judged)
+    sentences, notable = _said(service.version(loaded), mode, loaded)
     if not sentences:
         return
-    notable = contract.notable(export, judged)
     section("What else changed?", notable[0] if notable else NOTHING, anchor="kept")
     with st.expander(f"What {as_markdown(mode)} keeps beside the values", icon=":material/rule:"):
         st.markdown("\n".join(f"- {as_markdown(said)}" for said in sentences))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _said(version: str, mode: str, _loaded: Loaded) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the mode keeps, and what of it is notable."""
+    record = _loaded.record
+    outcomes = {case.id: outcome for name, case, outcome in _loaded.cells if name == mode}
+    judged = [(result, Judgement(outcome=outcomes[result.case.id], detail="")) for result in record.of(mode)]
+    export = record.exports.get(mode)
+    return contract.kept(export, judged), contract.notable(export, judged)

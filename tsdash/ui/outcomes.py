@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from math import log10
 
 import pandas as pd
 import streamlit as st
 
 from tsdash import findings, formats
-from tsdash.plots import Figure, outcome_grid
+from tsdash.plots import outcome_grid, outlined
 from tsdash.rejudge import TOLERANCES
 from tsdash.tokens import OUTCOMES
 from tsdash.ui import arrange, service
 from tsdash.ui.arrange import LARGEST, PLANNED, WORST, Arrangement
 from tsdash.ui.html import outcome_legend
-from tsdash.ui.page import figure, section
+from tsdash.ui.page import drawn_once, figure, section
 from tsdash.ui.selection import Selection, chosen, select, show
 from tsdash.ui.service import Loaded
 
@@ -22,17 +23,31 @@ OWN_RULE = "own"
 
 
 def grid(loaded: Loaded, selection: Selection, dark: bool) -> None:
-    """Every mode on every case; a click selects."""
+    """Every mode on every case; a click selects. Filters, groups and order are nobody else's business: they redraw this alone."""
     section("When does it not?", findings.where_it_fails(loaded.cells))
-    by_axis = _axes(loaded)
+    _body(loaded, selection, dark, _asked())
+
+
+def _asked() -> tuple[str | None, ...]:
+    """What of the address the whole page is about."""
+    return tuple(st.query_params.get(name) for name in ("run", "mode", "case", "tolerance"))
+
+
+@st.fragment
+def _body(loaded: Loaded, selection: Selection, dark: bool, drawn_for: tuple[str | None, ...]) -> None:
+    if _asked() != drawn_for:  # a click or the slider: everything below is about something else now
+        st.rerun()
+    by_axis = _axes_of(service.facts_version(loaded.record), loaded)
     arrangement = _controls(loaded, by_axis)
     shown = _arranged(service.version(loaded), arrangement, loaded.table, by_axis)
     if shown.empty:
         st.caption("No case has all of this. Take a filter away.")
         return
     here = (selection.mode, selection.case.id)
-    drawn = _drawn(service.version(loaded), arrangement, dark, here, shown)
-    figure(drawn, key="grid", on_select=_clicked, selection_mode="points")
+    drawn = drawn_once(
+        lambda: outcome_grid(shown, dark), kind="grid", of=(service.version(loaded), *astuple(arrangement), dark)
+    )
+    figure(outlined(drawn, shown, here, dark), key="grid", on_select=_clicked, selection_mode="points")
     st.html(outcome_legend(_present(loaded)))
 
 
@@ -41,7 +56,7 @@ def _controls(loaded: Loaded, by_axis: pd.DataFrame) -> Arrangement:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         only = st.multiselect(
             "Only",
-            arrange.facets(loaded.table, by_axis),
+            _facets(service.version(loaded), loaded.table, by_axis),
             key="only",
             placeholder="all cases",
             width=320,
@@ -89,7 +104,8 @@ def _slider() -> None:
 
 def _present(loaded: Loaded) -> list[str]:
     """The outcomes that the legend explains: those of this run, and always the good and the usual bad one."""
-    return [name for name in OUTCOMES if name in {*loaded.table["outcome"], *findings.GOOD, "mismatch"}]
+    named = {*loaded.table["outcome"].unique(), *findings.GOOD, "mismatch"}
+    return [name for name in OUTCOMES if name in named]
 
 
 def _clicked() -> None:
@@ -97,10 +113,6 @@ def _clicked() -> None:
     if points:
         mode, case = points[0]["customdata"]
         select(mode=mode, case=case)
-
-
-def _axes(loaded: Loaded) -> pd.DataFrame:
-    return _axes_of(service.version(loaded), loaded)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -113,6 +125,6 @@ def _arranged(version: str, arrangement: Arrangement, _table: pd.DataFrame, _axe
     return arrange.arranged(_table, _axes, arrangement)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _drawn(version: str, arrangement: Arrangement, dark: bool, here: tuple[str, str], _table: pd.DataFrame) -> Figure:
-    return outcome_grid(_table, dark, selected=here)
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _facets(version: str, _table: pd.DataFrame, _axes: pd.DataFrame) -> list[str]:
+    return arrange.facets(_table, _axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import streamlit as st
@@ -68,6 +69,21 @@ def figure(fig: Figure, *, key: str, **options: Any) -> Any:
     """A figure of `tsdash.plots` with its own text alternative and without the mode bar."""
     config = {"displayModeBar": False, "displaylogo": False, "doubleClick": False}
     return st.plotly_chart(fig, theme=None, key=key, alt=alt_text(fig), config=config, **options)
+
+
+def figure_once(draw: Callable[[], Figure], *, key: str, of: tuple[Hashable, ...], **options: Any) -> Any:
+    """A figure that is drawn once for all reruns and sessions that agree in `of`, which names all that it depends on."""
+    return figure(drawn_once(draw, kind=key, of=of), key=key, **options)
+
+
+def drawn_once(draw: Callable[[], Figure], *, kind: str, of: tuple[Hashable, ...]) -> Figure:
+    """The figure that `draw` makes, kept for whoever asks for that kind of figure `of` the same; not to be changed."""
+    return _drawn(kind, of, draw)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _drawn(kind: str, of: tuple[Hashable, ...], _draw: Callable[[], Figure]) -> Figure:
+    return _draw()
 
 
 def as_markdown(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -162,8 +163,6 @@ def _repros(record: Record, selection: Selection) -> None:
     """The case as a file that needs no tsdash, to send or to keep."""
     if selection.result is None:
         return
-    base, limit_s = record.spec.cases[0], record.spec.limits.case_s
-    result = shrunk(record.of(selection.mode), selection.case.id) or selection.result
     name = f"{record.spec.model.filename.removesuffix('.py')}_{selection.mode}_{selection.case.id}"
     name = "".join(letter if letter.isalnum() else "_" for letter in name)
     for label, write, file in (
@@ -172,13 +171,19 @@ def _repros(record: Record, selection: Selection) -> None:
     ):
         st.download_button(
             label,
-            functools.partial(write, record.spec.model, base, result, limit_s=limit_s),
+            functools.partial(_written, write, record, selection),
             file,
             "text/x-python",
             icon=":material/download:",
             on_click="ignore",
             help="Builds the model and the smallest input that fails like this case, exports and shows the difference, without tsdash",
         )
+
+
+def _written(write: Callable[..., str], record: Record, selection: Selection) -> str:
+    """The file of the smallest failure that is known of the case; made when it is asked for."""
+    result = shrunk(record.of(selection.mode), selection.case.id) or selection.result
+    return write(record.spec.model, record.spec.cases[0], result, limit_s=record.spec.limits.case_s)
 
 
 def _case_name(case: Case, base: Case) -> str:

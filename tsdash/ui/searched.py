@@ -8,7 +8,7 @@ from tsdash.judge import Tolerance
 from tsdash.plots import Sizes, frontier
 from tsdash.search.found import Found, found
 from tsdash.ui import service
-from tsdash.ui.page import as_markdown, figure, section
+from tsdash.ui.page import as_markdown, figure_once, section
 from tsdash.ui.service import Loaded
 
 
@@ -23,7 +23,7 @@ def searched(loaded: Loaded, mode: str, dark: bool) -> None:
         st.markdown("\n".join(f"- {as_markdown(sentence)}" for sentence in others))
     sizes = [_sizes(seen, i) for i in range(len(seen.frontiers))]
     if sizes:
-        figure(frontier(sizes, dark), key="frontier")
+        figure_once(lambda: frontier(sizes, dark), key="frontier", of=(service.version(loaded), mode, dark))
 
 
 def _sizes(seen: Found, i: int) -> Sizes:

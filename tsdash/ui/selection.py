@@ -81,7 +81,7 @@ def at(loaded: Loaded, mode: str, case_id: str) -> Selection:
     """A mode and a case of a run, with the output that differs most."""
     case = next(case for case in loaded.record.spec.cases if case.id == case_id)
     result = next((r for r in loaded.record.of(mode) if r.case.id == case_id), None)
-    cell = loaded.table[(loaded.table["mode"] == mode) & (loaded.table["case"] == case_id)].iloc[0]
+    cell = loaded.table.iloc[loaded.places[mode, case_id]]
     judgement = Judgement(outcome=cell["outcome"], detail=cell["detail"])
     outputs = result.outputs if result else ()
     output = max(outputs, key=lambda facts: (facts.nan_disagree + facts.inf_disagree, facts.max_abs), default=None)
@@ -90,18 +90,17 @@ def at(loaded: Loaded, mode: str, case_id: str) -> Selection:
 
 def first_failure(loaded: Loaded) -> tuple[str, str]:
     """The first failing cell of the mode that matters most, else the base case of the first mode."""
-    ran = loaded.table[loaded.table["outcome"] != findings.NOT_RUN]
     for outcomes in (("mismatch",), FAILING, ("within_noise",)):
-        hits = ran[ran["outcome"].isin(outcomes)]
+        hits = loaded.table["outcome"].isin(outcomes).to_numpy().nonzero()[0]
         if len(hits):
-            return str(hits.iloc[0]["mode"]), str(hits.iloc[0]["case"])
+            return str(loaded.table["mode"].iloc[hits[0]]), str(loaded.table["case"].iloc[hits[0]])
     return loaded.record.spec.modes[0], loaded.record.spec.cases[0].id
 
 
 def step_failure(loaded: Loaded, selection: Selection, by: int) -> tuple[str, str] | None:
     """The next failing cell, `by` 1, or the one before, −1, in the order of modes and cases, round and round."""
     table = loaded.table
-    here = ((table["mode"] == selection.mode) & (table["case"] == selection.case.id)).to_numpy().argmax()
+    here = loaded.places[selection.mode, selection.case.id]
     failing = table["outcome"].isin(FAILING).to_numpy().nonzero()[0]
     failing = failing[failing != here]
     if not len(failing):

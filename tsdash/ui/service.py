@@ -24,7 +24,8 @@ from tsdash.engine.core import Engine
 from tsdash.judge import Tolerance
 from tsdash.models import files
 from tsdash.overview import Overview, overview
-from tsdash.plots import Figure, outcome_grid
+from tsdash.plots import Figure, outcome_grid, outlined
+from tsdash.records import Record
 from tsdash.rejudge import Rejudging
 from tsdash.spec import ModelSource, RunSpec, to_json
 from tsdash.store import Store
@@ -164,8 +165,12 @@ def _rejudging(version: str, _loaded: Loaded) -> Rejudging:
 
 def version(loaded: Loaded) -> str:
     """What a figure or table made from `loaded` depends on, for caches."""
-    record = loaded.record
-    return f"{store().folder} {record.id} {record.state} {len(record.results)} {loaded.tolerance}"
+    return f"{facts_version(loaded.record)} {loaded.tolerance}"
+
+
+def facts_version(record: Record) -> str:
+    """The same for what does not ask how the run is judged."""
+    return f"{store().folder} {record.id} {record.state} {len(record.results)}"
 
 
 def _refresh_s(loaded: Loaded) -> float:
@@ -174,12 +179,13 @@ def _refresh_s(loaded: Loaded) -> float:
 
 def grid(loaded: Loaded, dark: bool, *, current: Cell | None = None) -> Figure:
     """The grid of a run in progress, drawn once for all sessions that look at the same."""
-    return _grid(version(loaded), dark, current, loaded.table)
+    drawn = _grid(version(loaded), dark, loaded.table)
+    return outlined(drawn, loaded.table, current, dark, dotted=True) if current else drawn
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _grid(version: str, dark: bool, current: Cell | None, _table: pd.DataFrame) -> Figure:
-    return outcome_grid(_table, dark, current=current)
+def _grid(version: str, dark: bool, _table: pd.DataFrame) -> Figure:
+    return outcome_grid(_table, dark)
 
 
 @st.cache_data(ttl=EXPECTED_S, max_entries=256, show_spinner=False)

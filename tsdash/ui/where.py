@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ from tsdash.plots import Figure, along_axis, delta_histogram
 from tsdash.spec import OutputFacts, from_json
 from tsdash.ui import service
 from tsdash.ui.html import facts_view
-from tsdash.ui.page import as_markdown, figure, grid, section
+from tsdash.ui.page import as_markdown, figure_once, grid, section
 from tsdash.ui.selection import Selection
 
 QUESTION = "Where, and how much?"
@@ -29,38 +29,62 @@ def where(run: int, selection: Selection, dark: bool) -> None:
         return
     section(QUESTION, findings.elements(facts), anchor="where")
     st.html(facts_view(figures.facts_rows(facts)))
+    _body(run, selection, dark)
+
+
+@st.fragment
+def _body(run: int, selection: Selection, dark: bool) -> None:
+    facts = selection.output
+    assert facts is not None
     noise = judge.noise_floor(facts) or None
-    raw = service.store().views(run, selection.mode, selection.case.id).get(facts.path)
-    view = from_json(ElementView, raw) if raw else None
+    view = _view(run, selection)
     block_map, profile = _axes(view, facts.path) if view else (None, None)
+    of = (*_place(run, selection), dark)
     cells = grid(3, min_column_width=330)
     with cells.cell():
         moved = [kind for kind in selection.result.noise if kind.path == facts.path] if selection.result else []
-        figure(delta_histogram(facts.histogram, noise, dark, moved=moved), key="histogram")
+        figure_once(lambda: delta_histogram(facts.histogram, noise, dark, moved=moved), key="histogram", of=of)
     if view is None:  # the bits are the same: every element is in the bar of zeros
         return
+    of_map = (*of, _map_name(block_map) if block_map else None, _profile_name(profile) if profile else None)
     if profile:
         with cells.cell(row_span=2):
-            figure(figures.element_map(view, block_map, profile, dark), key="where")
+            figure_once(lambda: figures.element_map(view, block_map, profile, dark), key="where", of=of_map)
     with cells.cell():
-        figure(figures.element_density(view, facts, noise, dark), key="density")
+        figure_once(lambda: figures.element_density(view, facts, noise, dark), key="density", of=of)
     if profile:
         with cells.cell():
-            largest, mean = unpack(profile.max_abs), unpack(profile.mean_abs)
-            fig = along_axis(largest, mean, noise, dark, axis=f"axis {profile.axis}", extent=profile.size)
-            figure(fig, key="along")
+            figure_once(lambda: _along(profile, noise, dark), key="along", of=of_map)
     with cells.cell():
         _worst(facts)
 
 
+def _along(profile: Profile, noise: float | None, dark: bool) -> Figure:
+    largest, mean = unpack(profile.max_abs), unpack(profile.mean_abs)
+    return along_axis(largest, mean, noise, dark, axis=f"axis {profile.axis}", extent=profile.size)
+
+
+def _place(run: int, selection: Selection) -> tuple[Hashable, ...]:
+    """Which output of which case this is: what its facts, and all figures of them, depend on."""
+    path = selection.output.path if selection.output else ""
+    return (str(service.store().folder), run, selection.mode, selection.case.id, path)
+
+
+def _view(run: int, selection: Selection) -> ElementView | None:
+    """The stored view of the selected output; None where every bit is the same."""
+    return _read_view(_place(run, selection)) if selection.output else None
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _read_view(place: tuple[Any, ...]) -> ElementView | None:
+    _, run, mode, case, path = place
+    raw = service.store().views(run, mode, case).get(path)
+    return from_json(ElementView, raw) if raw else None
+
+
 def the_map(run: int, selection: Selection, dark: bool) -> Figure | None:
     """The selected output over its first two axes; None where every bit is the same."""
-    raw = (
-        service.store().views(run, selection.mode, selection.case.id).get(selection.output.path)
-        if selection.output
-        else None
-    )
-    view = from_json(ElementView, raw) if raw else None
+    view = _view(run, selection)
     if view is None or not view.profiles:
         return None
     return figures.element_map(view, view.maps[0] if view.maps else None, view.profiles[0], dark)

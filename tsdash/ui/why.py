@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from tsdash import findings, formats, judge
 from tsdash.plots import divergence
 from tsdash.records import Record
-from tsdash.spec import Cause, ErrorFacts, Export
+from tsdash.spec import ErrorFacts, Export
+from tsdash.ui import service
 from tsdash.ui.causes import cards
 from tsdash.ui.html import code_view
 from tsdash.ui.marks import first_line, source_marks
 from tsdash.ui.mend import try_fix
-from tsdash.ui.page import as_markdown, figure, grid, section
+from tsdash.ui.page import as_markdown, figure_once, grid, section
 from tsdash.ui.selection import Selection
 from tsdash.ui.tree import module_tree
 
@@ -49,7 +48,7 @@ def why(record: Record, selection: Selection, dark: bool) -> None:
         with st.expander(source.filename):
             st.html(code_view(source.text, title=source.filename))
     if failing:
-        _diverging(causes, selection.mode, dark)
+        _diverging(record, selection.mode, dark)
         try_fix(record, causes, marks)
     if export and export.code:
         with st.expander(f"The code that {selection.mode} kept"):
@@ -63,14 +62,16 @@ def _error(selection: Selection) -> ErrorFacts | None:
     return selection.result.exported.error or selection.result.eager.error
 
 
-def _diverging(causes: Sequence[Cause], mode: str, dark: bool) -> None:
+def _diverging(record: Record, mode: str, dark: bool) -> None:
     """How far off every module is in the case that the leading cause was found with: along the network, and as a tree."""
+    causes = record.causes.get(mode, ())
     found = causes[0].divergence if causes else ()
     if len(found) < 2:  # a model without modules of its own has no depth
         return
     cells = grid(2, min_column_width=460)
     with cells.cell():
-        figure(divergence(found, mode, dark), key="divergence")
+        of = (service.facts_version(record), mode, dark)
+        figure_once(lambda: divergence(found, mode, dark), key="divergence", of=of)
     with cells.cell():
         st.html(module_tree(found))
 
