@@ -29,7 +29,10 @@ class Overview:
     @cached_property
     def places(self) -> dict[tuple[str, str], int]:
         """The row of the table of each mode and case."""
-        return {cell: i for i, cell in enumerate(zip(*(self.table[name].tolist() for name in ("mode", "case")), strict=True))}
+        return {
+            cell: i
+            for i, cell in enumerate(zip(*(self.table[name].tolist() for name in ("mode", "case")), strict=True))
+        }
 
     @property
     def recommended(self) -> str | None:

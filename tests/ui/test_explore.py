@@ -10,11 +10,13 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.ui.conftest import EQUAL, GUILTY, early_exit, result
+from tsdash import models, plan
 from tsdash.spec import RunSpec
 from tsdash.store import Store
 from tsdash.ui import mend, selection, service
 
 PAGE = "../../pages/explore.py"
+EARLY_EXIT_DIMS = models.default_dims(models.gallery_source("early_exit"))
 
 
 @pytest.fixture
@@ -67,8 +69,9 @@ def figures(page: AppTest) -> dict[str, dict]:  # type: ignore[type-arg]
 def test_before_the_first_run_the_plan_is_shown() -> None:
     """An empty page says what Run will do and draws the planned cases."""
     page = explore()
-    assert headings(page) == ["Choose a model, then run\\: eager and every export get the same 37 inputs."]
-    assert "37 planned cases for each of 2 modes" in captions(page)
+    n = len(plan.cases(plan.own_plan(EARLY_EXIT_DIMS, "standard"), EARLY_EXIT_DIMS))
+    assert headings(page) == [f"Choose a model, then run\\: eager and every export get the same {n} inputs."]
+    assert f"{n} planned cases for each of 2 modes" in captions(page)
     assert set(figures(page)["planned"]["data"][1]["text"]) == {"·"}
 
 

@@ -63,7 +63,9 @@ def outcome_grid(table: pd.DataFrame, dark: bool) -> go.Figure:
         return nothing(dark, "", "No cases are planned.", height=92)
     modes = list(dict.fromkeys(table["mode"]))
     columns = _columns(table.drop_duplicates("case"))
-    facts = {(row.mode, row.case): row for row in table.astype(object).itertuples()}  # pandas' own strings are slow to walk
+    facts = {
+        (row.mode, row.case): row for row in table.astype(object).itertuples()
+    }  # pandas' own strings are slow to walk
     marks = [[_mark(mode, column, facts) for column in columns] for mode in modes]
     lanes = _lanes(columns)
     row_px = ROW_PX if all(len(column.cases) == 1 for column in columns) else AGGREGATED_ROW_PX
