@@ -271,7 +271,12 @@ def counts_against(result: CaseResult, judgement: Judgement) -> bool:
     """Whether this case alone forbids shipping: it went wrong, and on the export's side."""
     if judgement.outcome in ("identical", "within_noise", NOT_RUN):
         return False
-    return not (judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash"))
+    return not eager_lost(result, judgement)
+
+
+def eager_lost(result: CaseResult, judgement: Judgement) -> bool:
+    """Whether eager itself came to no end, so that the case says nothing about the export."""
+    return judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash")
 
 
 def altered(result: CaseResult) -> bool:

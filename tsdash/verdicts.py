@@ -8,7 +8,7 @@ from typing import Any
 
 from tsdash import contract, stats
 from tsdash.exporters import EXPORTERS
-from tsdash.judge import GOOD, NOT_RUN, counts_against, first_line, judge
+from tsdash.judge import GOOD, NOT_RUN, counts_against, eager_lost, first_line, judge
 from tsdash.libraries import libraries
 from tsdash.recommendation import Contender, Recommendation, recommend
 from tsdash.records import Record
@@ -31,7 +31,8 @@ def verdict(
     known = judgements if judgements is not None else [judge(result) for result in results]
     judged = [(r, judgement) for r, judgement in zip(results, known, strict=True) if judgement.outcome != NOT_RUN]
     counts = Counter(judgement.outcome for _, judgement in judged)
-    outcome = max(counts, key=OUTCOMES.index, default=NOT_RUN)
+    telling = [judgement.outcome for result, judgement in judged if not eager_lost(result, judgement)]
+    outcome = max(telling or counts, key=OUTCOMES.index, default=NOT_RUN)
     fatal = [(result, judgement) for result, judgement in judged if counts_against(result, judgement)]
     doubts = _doubts(judged, description, planned)
     if _eagers_own_fault(judged, description):
@@ -71,14 +72,10 @@ def _doubts(
     if base is not None:
         fault = f"Eager itself {EAGERS_FAULT[base.ended]} on the base inputs"
         return [*doubts, f"{fault}, so there is nothing to export from: {first_line(base.error)}"]
-    lost = [
-        result
-        for result, judgement in judged
-        if judgement.outcome in ("timeout", "crash") and result.eager.ended in ("timeout", "crash")
-    ]
+    lost = sum(eager_lost(result, judgement) for result, judgement in judged)
     if lost:
         doubts.append(
-            f"Eager itself did not finish in {len(lost)} of {len(judged)} cases, so they say nothing about the export."
+            f"Eager itself did not finish in {lost} of {len(judged)} cases, so they say nothing about the export."
         )
     ran = sum(result.case.varied != SEARCH for result, _ in judged)
     if planned is not None and ran < planned and (not ran or planned - ran > planned / 2):
