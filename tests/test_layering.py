@@ -91,6 +91,7 @@ worker             | spec errors (author clean)                                 
 records            | spec                                                               |
 schema             |                                                                    |
 store              | spec errors environment records schema                             |
+saved              | spec errors models exporters store                                 |
 libraries          | spec                                                               |
 recommendation     | formats stats                                                      |
 verdicts           | spec exporters stats contract judge records libraries              |
@@ -127,7 +128,7 @@ testing            | plan judge summary result api                              
 cli                | spec errors formats tokens environment models transforms inputs    |
                    | exporters plan stats judge repro diagnose.catalogue records store  |
                    | verdicts rejudge search archive engine findings tables plots       |
-                   | summary progress report takeaway                                   |
+                   | summary progress report takeaway saved                             |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
                    | exporters plan elements stats judge repro diagnose.catalogue study |

@@ -30,6 +30,7 @@ def export_run(store: Store, run: int, path: Path) -> None:
         for (digest,) in connection.execute(
             "SELECT artefact FROM taken.exports WHERE artefact IS NOT NULL"
             " UNION SELECT json_extract(spec, '$.model.given') FROM taken.runs WHERE json_extract(spec, '$.model.given') NOT NULL"
+            " UNION SELECT json_extract(spec, '$.saved.sha256') FROM taken.runs WHERE json_extract(spec, '$.saved.sha256') NOT NULL"
         ).fetchall():
             connection.execute(
                 "INSERT INTO taken.artefacts VALUES (?, ?)", (digest, (store.artefacts / digest).read_bytes())

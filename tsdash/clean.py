@@ -14,7 +14,7 @@ import torch
 from tsdash import compare, effects, elements, exporters, inputs, tensorfile, tree
 from tsdash.calling import observe, run
 from tsdash.errors import ModelError
-from tsdash.spec import GIVEN, MOST_CLASSES, Case, Classes, Footprint, OutputFacts, Side, from_json, to_json
+from tsdash.spec import GIVEN, MOST_CLASSES, Case, Classes, Export, Footprint, OutputFacts, Side, from_json, to_json
 from tsdash.tracebacks import SourceMap, user_error
 
 
@@ -38,6 +38,7 @@ class Clean:
             "compare": self._compare,
             "oracle": self._oracle,
             "footprint": self._footprint,
+            "texts": self._texts,
         }
         return actions[request["do"]](request)
 
@@ -113,6 +114,11 @@ class Clean:
             for facts, actual, leaf in self._last
         ]
         return {"outputs": outputs}
+
+    def _texts(self, request: dict[str, Any]) -> Export:
+        """Code and graph of the artefact, to be read by people."""
+        code, graph = exporters.texts(exporters.EXPORTERS[self._mode].read(self._path), self._sources)
+        return Export(mode=self._mode, seconds=0.0, code=code, graph=graph)
 
     def _footprint(self, request: dict[str, Any]) -> Footprint:
         """Load an artefact and call it once, in a process that has nothing else."""

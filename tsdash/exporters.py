@@ -45,6 +45,7 @@ class Exporter:
     make: Make
     save: Callable[[Any, Path], None]
     load: Callable[[Path, str], Callable[..., Any]]
+    read: Callable[[Path], Any]  # what `make` gave, as far as it was saved
     switches: bool = True  # the artefact can be told .train() and .eval()
     casts: bool = True  # the artefact can be cast to another dtype once it is loaded
     needs: tuple[str, ...] = ()  # modules that are slow to import: the zygote imports them once for all workers
@@ -92,11 +93,16 @@ def _save_program(exported: Any, path: Path) -> None:
     torch.export.save(exported, path)
 
 
-def _load_program(path: Path, device: str) -> Any:
+def _read_program(path: Path) -> Any:
     import torch
+
+    return torch.export.load(path)
+
+
+def _load_program(path: Path, device: str) -> Any:
     from torch.export.passes import move_to_device_pass
 
-    program = torch.export.load(path)
+    program = _read_program(path)
     if device != "cpu":
         program = move_to_device_pass(program, device)
     return program.module()
@@ -122,6 +128,7 @@ def torchscript(
             make=make,
             save=_save_script,
             load=load,
+            read=lambda path: _load_script(path, "cpu"),
             casts=casts,
             runtime=("libtorch",),
             future=TORCHSCRIPT_FUTURE,
@@ -147,6 +154,7 @@ def program(name: str, summary: str) -> Callable[[Make], Make]:
             make=make,
             save=_save_program,
             load=_load_program,
+            read=_read_program,
             needs=("torch._dynamo", "torch._export", "torch.export.passes"),
             runtime=("Python", "torch"),
             future=PROGRAM_FUTURE,
@@ -283,7 +291,7 @@ def run(
     if keep is not None:
         keep(exported)
     written = state.written(copied, before)
-    code, graph = _texts(exported, sources)
+    code, graph = texts(exported, sources)
     return Export(
         mode=mode,
         seconds=seconds,
@@ -292,8 +300,8 @@ def run(
         contract=tuple(
             ContractChange(what="state", path=name, expected=LEFT_ALONE, actual=WRITTEN_TO) for name in written
         ),
-        code=_cut(code, TEXT_BYTES),
-        graph=_cut(graph, GRAPH_BYTES),
+        code=code,
+        graph=graph,
         ranges=ranges.allowed(exported, args, kwargs, dynamic, dims or {}),
     )
 
@@ -360,14 +368,15 @@ def _cut(text: str, limit: int) -> str:
     return raw[:limit].decode(errors="ignore") + f"\n… cut here: {len(raw):,} bytes in all\n"
 
 
-def _texts(exported: Any, sources: SourceMap) -> tuple[str, str]:
-    """Code and graph of what was exported, to be read by people."""
+def texts(exported: Any, sources: SourceMap) -> tuple[str, str]:
+    """Code and graph of what was exported, to be read by people; cut where they are very long."""
     import torch
 
     if isinstance(exported, torch.export.ExportedProgram):
-        code = exported.graph_module.print_readable(print_output=False)
-        return sources.rename(code), graphtext.program(exported, sources)
-    return sources.rename("\n".join(_code(exported))), graphtext.torchscript(exported, sources)
+        code, graph = exported.graph_module.print_readable(print_output=False), graphtext.program(exported, sources)
+    else:
+        code, graph = "\n".join(_code(exported)), graphtext.torchscript(exported, sources)
+    return _cut(sources.rename(code), TEXT_BYTES), _cut(graph, GRAPH_BYTES)
 
 
 def _code(exported: Any) -> Iterator[str]:

@@ -56,6 +56,8 @@ def _model(record: Record) -> dict[str, Any]:
         "kind": source.kind,
         "sha256": source.sha256,
     }
+    if record.spec.saved is not None:
+        facts["artefact"] = to_json(record.spec.saved)
     if description is None:
         return {**facts, "parameters": None, "dims": {}}
     return {**facts, **to_json(description)}

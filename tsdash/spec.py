@@ -324,6 +324,14 @@ class Latency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SavedArtefact:
+    """An artefact that was exported elsewhere, and is held against the model as it is."""
+
+    name: str  # as the user wrote it
+    sha256: str  # of the kept file
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunSpec:
     """Everything a run needs, and all that crosses the seam to the engine."""
 
@@ -338,3 +346,4 @@ class RunSpec:
     )  # that compute while latency is measured; the first counts, the others are beside it
     search_s: float = 0.0  # for narrowing the failures of one mode down; 0: not at all
     seed: int = 0
+    saved: SavedArtefact | None = None  # in place of an export, in the one mode of the run

@@ -127,7 +127,7 @@ class Store:
 
     def add_export(self, run: int, export: Export, artefact: Path | None) -> None:
         """An export and, up to KEPT_ARTEFACT_BYTES, a copy of its artefact."""
-        kept = None if artefact is None or artefact.stat().st_size > KEPT_ARTEFACT_BYTES else self._keep(artefact)
+        kept = None if artefact is None or artefact.stat().st_size > KEPT_ARTEFACT_BYTES else self.keep(artefact)
         with self.writing() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO exports VALUES (?, ?, ?, ?)", (run, export.mode, _text(export), kept)
@@ -298,10 +298,10 @@ class Store:
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             path = Path(folder) / "content"
             path.write_bytes(content)
-            return self._keep(path)
+            return self.keep(path)
 
-    def _keep(self, artefact: Path) -> str:
-        """A copy of the file under the SHA-256 of its bytes, which is returned."""
+    def keep(self, artefact: Path) -> str:
+        """A copy of the file under the SHA-256 of its bytes, which is returned; it stays as long as a run names it."""
         with open(artefact, "rb") as file:
             digest = (
                 hashlib.file_digest(file, "sha256").hexdigest()
@@ -318,7 +318,10 @@ class Store:
 
     def _sweep_artefacts(self) -> None:
         """Remove the files that no run has: artefacts, and models given in Python."""
-        named = "SELECT artefact FROM exports UNION SELECT json_extract(spec, '$.model.given') FROM runs"
+        named = (
+            "SELECT artefact FROM exports UNION SELECT json_extract(spec, '$.model.given') FROM runs"
+            " UNION SELECT json_extract(spec, '$.saved.sha256') FROM runs"
+        )
         used = {row[0] for row in self.connection().execute(named)}
         for kept in self.artefacts.glob("*"):
             if kept.name not in used and not kept.suffix:

@@ -103,7 +103,8 @@ def _headline(report: dict[str, Any]) -> str:
     model = report["model"]
     parameters = formats.counted(model["parameters"] or 0, "parameter")
     modes = formats.counted(len(report["modes"]), "mode")
-    return f"{model['name']}: {parameters}, {modes}, {formats.counted(report['sweep']['done'], 'case')}"
+    name = f"{model['artefact']['name']} against {model['name']}" if "artefact" in model else model["name"]
+    return f"{name}: {parameters}, {modes}, {formats.counted(report['sweep']['done'], 'case')}"
 
 
 def _cause(cause: dict[str, Any]) -> str:

@@ -96,7 +96,7 @@ def test_a_coding_line_is_honoured(tmp_path: Path) -> None:
 
 def test_an_artefact_says_to_give_the_model_file() -> None:
     """A saved archive alone cannot be compared with eager."""
-    with pytest.raises(OptionError, match="saved artefact"):
+    with pytest.raises(OptionError, match=r"saved artefact.*check model\.pt --reference MODEL"):
         models.find("model.pt")
 
 

@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from tsdash import inputs, models, plan, takeaway
+from tsdash import inputs, models, plan, saved, takeaway
 from tsdash.cli.options import Commands, names, numbers, switches
 from tsdash.cli.statuses import status
 from tsdash.engine.core import Engine
@@ -31,10 +31,19 @@ def add_to(commands: Commands) -> None:
         description="Export MODEL, run eager and export side by side over a sweep of inputs, and say whether it can be shipped. With no sweep option tsdash plans the sweep itself. Exit status: 0 every mode ships, 1 some mode must not, 2 nothing could be judged, 3 some mode is inconclusive and none worse.",
     )
     check.add_argument(
-        "model", metavar="MODEL", help="a gallery name, torchvision:NAME, a model file, or package.module:factory"
+        "model",
+        metavar="MODEL",
+        help="a gallery name, torchvision:NAME, a model file, package.module:factory, or a saved artefact with --reference",
     )
     check.add_argument(
-        "--modes", default=",".join(DEFAULT_MODES), help="export modes, comma-separated (default: %(default)s)"
+        "--reference",
+        metavar="MODEL",
+        help="of a saved artefact (.pt, .pt2) in place of MODEL: the model that it is held against, with the same weights",
+    )
+    check.add_argument(
+        "--modes",
+        default="",
+        help=f"export modes, comma-separated (default: {','.join(DEFAULT_MODES)}); of an artefact the one that it was saved in",
     )
     check.add_argument(
         "--dim",
@@ -124,8 +133,13 @@ def _check(options: argparse.Namespace) -> int:
     for mode in modes:
         if mode not in EXPORTERS:
             raise unknown("mode", mode, EXPORTERS)
-    if not modes:
-        raise OptionError(f"--modes is empty. Allowed: {', '.join(EXPORTERS)}.")
+    store = Store()
+    kept, name = None, options.model
+    if saved.is_artefact(options.model) and options.reference is not None:
+        modes, name = (saved.mode_of(options.model, modes),), options.reference
+        kept = saved.keep(options.model, store)
+    elif options.reference is not None:
+        raise OptionError(f"--reference is for a saved artefact, and {options.model} is none.")
     if options.effort not in EFFORTS:
         raise unknown("effort", options.effort, EFFORTS)
     if options.latency_budget is not None and options.latency_budget <= 0:
@@ -137,7 +151,7 @@ def _check(options: argparse.Namespace) -> int:
     threads = numbers("threads", options.threads)
     if not all(1 <= count <= MOST_THREADS for count in threads):
         raise OptionError(f"--threads {options.threads}: each must be from 1 to {MOST_THREADS}.")
-    source = models.find(options.model)
+    source = models.find(name)
     dims = models.default_dims(source)
     sweep = _sweep(options)
     if sweep == Sweep(product=options.product):
@@ -145,7 +159,7 @@ def _check(options: argparse.Namespace) -> int:
     limits = Limits(case_s=options.case_timeout, memory_mib=options.memory_limit)
     spec = RunSpec(
         model=source,
-        modes=modes,
+        modes=modes or DEFAULT_MODES,
         cases=plan.cases(sweep, dims, options.seed),
         limits=limits,
         latency=options.latency or options.latency_budget is not None or bool(threads),
@@ -153,8 +167,9 @@ def _check(options: argparse.Namespace) -> int:
         threads=threads or (1,),
         search_s=plan.SEARCH_S[options.effort],
         seed=options.seed,
+        saved=kept,
     )
-    with Engine(Store()) as engine:
+    with Engine(store) as engine:
         record = carry_out(engine, spec, {**to_json(sweep), "effort": options.effort, "seed": options.seed})
         if options.html and record.state == "done":
             takeaway.write("html", record, engine.store, options.html)

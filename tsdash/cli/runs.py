@@ -116,6 +116,10 @@ def _repro(options: argparse.Namespace) -> int:
         raise unknown("mode", options.mode, record.spec.modes)
     if (options.mode, options.case) not in found:
         raise unknown("case", options.case, [case for mode, case in found if mode == options.mode])
+    if record.spec.saved is not None:
+        raise OptionError(
+            f"Run {record.id} judged {record.spec.saved.name} as it is, and a repro exports the model anew."
+        )
     write = repro.pytest_file if options.pytest else repro.script
     base, limit_s = record.spec.cases[0], record.spec.limits.case_s
     result = found[options.mode, options.case]

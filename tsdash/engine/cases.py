@@ -65,7 +65,19 @@ class Cases:
     async def export(self) -> Exported:
         """Export, as `exports.export` does, from the base case."""
         self._exported = await export(self._setting, self.mode)
+        if self._setting.saved is not None and not self.failed:
+            self._exported = replace(self._exported, facts=await self._with_texts(self._exported.facts))
         return self._exported
+
+    async def _with_texts(self, facts: Export) -> Export:
+        """`facts` of an artefact that was exported elsewhere, with its code and graph where it can be loaded."""
+        try:
+            worker = await self._clean()
+            answer = raise_fault(await worker.call({"do": "texts"}, self._spec.limits.load_s))["ok"]
+            texts = take(Export, answer)
+            return replace(facts, code=texts.code, graph=texts.graph)
+        except (WorkerLost, ModelError):
+            return facts
 
     @property
     def failed(self) -> bool:

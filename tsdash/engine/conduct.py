@@ -63,17 +63,18 @@ class Past:
         return {result.case.id: result for result in self.results if result.mode == mode}
 
 
-async def conduct(
-    spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes, past: Past, parcel: Path | None
-) -> None:
-    """Carry out `spec` as far as `past` has not, every fact to `sink`. `parcel`: what came from Python with the model.
+async def conduct(spec: RunSpec, *, nursery: Nursery, sink: Sink, lanes: Lanes, past: Past, kept: Path) -> None:
+    """Carry out `spec` as far as `past` has not, every fact to `sink`. `kept`: the folder of the files that came with
+    a run, by their SHA-256.
 
     Raises ModelError when the model cannot be loaded; a mode or a case that fails is a fact like any other. Cancelling the
     task kills its workers.
     """
     folder, lock = folders.create(nursery.root)
+    parcel = None if spec.model.given is None else kept / spec.model.given
     references = References(nursery, spec, folder, parcel)
-    setting = Setting(spec=spec, nursery=nursery, references=references, folder=folder)
+    saved = None if spec.saved is None else kept / spec.saved.sha256
+    setting = Setting(spec=spec, nursery=nursery, references=references, folder=folder, saved=saved)
     try:
         await _Run(setting, sink, lanes, past).all()
     finally:

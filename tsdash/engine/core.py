@@ -229,8 +229,8 @@ class _Life:
             async with self._runs:
                 self._store.begin(run)
                 lanes = Lanes(correctness=self._correctness, measuring=self.measuring, session=session)
-                parcel = None if spec.model.given is None else self._store.artefacts / spec.model.given
-                await conduct(spec, nursery=self._nursery, sink=sink, lanes=lanes, past=self._past(run), parcel=parcel)
+                kept = self._store.artefacts
+                await conduct(spec, nursery=self._nursery, sink=sink, lanes=lanes, past=self._past(run), kept=kept)
             state = "done"
         except ModelError as error:
             failure = ErrorFacts(type="ModelError", message=str(error), file=error.file, line=error.line)

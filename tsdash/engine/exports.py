@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from tsdash.engine.references import loaded_author, raise_fault
 from tsdash.engine.setting import Setting
 from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
-from tsdash.spec import ContractChange, ErrorFacts, Export, to_json
+from tsdash.spec import ContractChange, ErrorFacts, Export, ExportWarning, to_json
 from tsdash.tracebacks import SourceMap
 
 SAVED_CALL_S = 0.5  # a model whose call takes longer is not called again to see what saving changed
@@ -34,6 +36,8 @@ async def export(setting: Setting, mode: str) -> Exported:
     if base.ended in ("timeout", "crash"):  # exporting runs the model too, and would end the same way
         return Exported(facts=Export(mode=mode, seconds=0.0, error=base.error, ended=base.ended))
     artefact = setting.artefact(mode)
+    if setting.saved is not None:
+        return await asyncio.to_thread(_given, setting, setting.saved, mode)
     began = time.monotonic()
     worker: Worker | None = None
     try:
@@ -60,6 +64,27 @@ async def export(setting: Setting, mode: str) -> Exported:
         told = ErrorFacts(type="MissingArtefact", message="the export said that it was saved, and left no file")
         return Exported(facts=replace(facts, error=told, ended="raised"), sources=sources)
     return Exported(facts=facts, artefact=artefact, sources=sources)
+
+
+def _given(setting: Setting, saved: Path, mode: str) -> Exported:
+    """An artefact that was exported elsewhere, as if it had been here."""
+    assert setting.spec.saved is not None
+    name, model = setting.spec.saved.name, setting.spec.model.filename
+    try:
+        artefact = Path(shutil.copyfile(saved, setting.artefact(mode)))
+    except OSError as error:
+        told = ErrorFacts(
+            type="MissingArtefact", message=f"{name} is no longer kept: {error.strerror}. Check it again."
+        )
+        return Exported(facts=Export(mode=mode, seconds=0.0, error=told, ended="raised"))
+    note = f"{name} was exported elsewhere. It is held against {model} as it is; nothing was exported here."
+    facts = Export(
+        mode=mode,
+        seconds=0.0,
+        artefact_bytes=artefact.stat().st_size,
+        warnings=(ExportWarning(message=note, category="Note"),),
+    )
+    return Exported(facts=facts, artefact=artefact, sources=to_json(SourceMap()))
 
 
 async def _with_saved(setting: Setting, worker: Worker, facts: Export, request: dict[str, Any]) -> Export:

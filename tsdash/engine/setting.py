@@ -19,6 +19,7 @@ class Setting:
     nursery: Nursery
     references: References
     folder: Path
+    saved: Path | None = None  # an artefact that is judged in place of an export
 
     def artefact(self, mode: str) -> Path:
         """Where the export of a mode is saved, in a folder of its own."""

@@ -59,7 +59,8 @@ def find(name: str, *, allow_code: bool = True) -> ModelSource:
         return torchvision.read(name.removeprefix(TORCHVISION))
     if name.endswith(ARTEFACTS):
         raise errors.OptionError(
-            f"{name} is a saved artefact: nothing in it says what eager answers. Give the model file it was made from."
+            f"{name} is a saved artefact: nothing in it says what eager answers. Give the model file it was made from; or hold "
+            f"the two against each other: python -m tsdash check {name} --reference MODEL."
         )
     is_path = name.endswith(".py") or os.sep in name or "/" in name
     if not is_path and ":" not in name:

@@ -24,6 +24,7 @@ def command(record: Record, mode: str, case: Case) -> str:
     """The command that runs this one case again beside the base case."""
     if record.spec.model.given is not None:
         return f"# {record.spec.model.name} was given in Python: call tsdash.check there again."
+    saved = record.spec.saved
     base = record.spec.cases[0]
     options = [
         ("--dim", f"{name}={base.dims[name]},{size}") for name, size in case.dims.items() if size != base.dims[name]
@@ -38,7 +39,8 @@ def command(record: Record, mode: str, case: Case) -> str:
     options += [("--seeds", str(case.seed))] if case.seed != base.seed else []
     if not options:
         options = [("--seeds", str(base.seed))]
-    words = ["python", "-m", "tsdash", "check", record.spec.model.name, "--modes", mode]
+    named = [record.spec.model.name] if saved is None else [saved.name, "--reference", record.spec.model.name]
+    words = ["python", "-m", "tsdash", "check", *named, "--modes", mode]
     return shlex.join([*words, *(word for option in options for word in option)])
 
 

@@ -1,0 +1,164 @@
+"""A saved artefact held against a model: judged as it is, kept with the run, refused where it is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tsdash import archive, plan, saved
+from tsdash.engine.core import Engine
+from tsdash.errors import OptionError
+from tsdash.exporters import EXPORTERS
+from tsdash.judge import judge
+from tsdash.records import Record
+from tsdash.spec import ModelSource, RunSpec, Sweep
+from tsdash.store import Store
+
+ROOT = Path(__file__).parents[1]
+MODEL = """
+import torch
+class Doubled(torch.nn.Module):
+    def forward(self, x):
+        if x.shape[0] == 3:
+            return x * 3
+        return x * 2
+def make_model():
+    return Doubled()
+def make_inputs(n=2):
+    return (torch.ones(n, 4),)
+"""
+
+
+class Plain(torch.nn.Module):
+    """What the model is but for its branch."""
+
+    def __init__(self, factor: float = 2.0) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factor
+
+
+def script(path: Path, factor: float = 2.0) -> Path:
+    torch.jit.script(Plain(factor)).save(str(path))
+    return path
+
+
+def program(path: Path) -> Path:
+    sizes = ({0: torch.export.Dim.AUTO},)
+    torch.export.save(torch.export.export(Plain(), (torch.ones(2, 4),), dynamic_shapes=sizes), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    with Engine(Store(tmp_path_factory.mktemp("home"))) as engine:
+        yield engine
+
+
+def held(engine: Engine, path: Path, mode: str) -> Record:
+    """The artefact at `path` against the model, on three sizes."""
+    spec = RunSpec(
+        model=ModelSource(name="m.py", kind="file", filename="m.py", text=MODEL),
+        modes=(mode,),
+        cases=plan.cases(Sweep(dims={"n": (2, 3, 4)}), {"n": 2}),
+        saved=saved.keep(str(path), engine.store),
+    )
+    run = engine.store.create(spec, {}, {}, engine.owner)
+    engine.submit(run, spec).result(120)
+    return engine.store.load(run)
+
+
+@pytest.mark.parametrize(
+    ("make", "mode"), [(script, "script"), (program, "export")], ids=["TorchScript", "torch.export"]
+)
+def test_an_artefact_is_judged_as_it_is(engine, tmp_path, make, mode):
+    """It lacks the branch of the model, which an export made here would have, or be refused for."""
+    record = held(engine, make(tmp_path / f"plain{EXPORTERS[mode].suffix}"), mode)
+    assert [judge(result).outcome for result in record.of(mode)][:3] == ["identical", "mismatch", "identical"]
+    export = record.exports[mode]
+    assert "exported elsewhere" in export.warnings[0].message
+    assert "mul" in export.graph
+    assert record.causes[mode]
+
+
+def test_an_artefact_of_other_weights_agrees_nowhere(engine, tmp_path):
+    record = held(engine, script(tmp_path / "other.pt", factor=5.0), "script")
+    assert {judge(result).outcome for result in record.of("script")} == {"mismatch"}
+
+
+def test_a_file_that_is_no_artefact_fails_in_every_case(engine, tmp_path):
+    """With what torch says of it."""
+    (tmp_path / "none.pt").write_bytes(b"no archive")
+    record = held(engine, tmp_path / "none.pt", "trace")
+    assert record.state == "done"
+    assert {judge(result).outcome for result in record.of("trace")} == {"runtime_error"}
+
+
+def test_the_artefact_moves_with_its_run(engine, tmp_path):
+    """Also where the store removes what no run names."""
+    path = script(tmp_path / "moved.pt")
+    record = held(engine, path, "script")
+    archive.export_run(engine.store, record.id, tmp_path / "run.tsdash")
+    other = Store(tmp_path / "other")
+    taken = other.load(archive.import_run(other, tmp_path / "run.tsdash"))
+    other.purge()
+    assert (other.artefacts / taken.spec.saved.sha256).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "modes", "mode"),
+    [
+        ("m.pt", (), "trace"),
+        ("m.pt", ("script+freeze",), "script+freeze"),
+        ("m.ts", (), "trace"),
+        ("m.pt2", (), "export"),
+    ],
+)
+def test_the_mode_is_what_the_user_or_the_suffix_says(name, modes, mode):
+    assert saved.mode_of(name, modes) == mode
+
+
+@pytest.mark.parametrize(
+    ("name", "modes", "words"),
+    [
+        ("m.onnx", (), "no runtime"),
+        ("m.pt", ("trace", "script"), "one mode"),
+        ("m.pt", ("export",), "no artefact of 'export'"),
+        ("m.pt2", ("trace",), "no artefact of 'trace'"),
+    ],
+)
+def test_a_mode_that_does_not_fit_is_refused(name, modes, words):
+    with pytest.raises(OptionError, match=words):
+        saved.mode_of(name, modes)
+
+
+def test_the_command_line_holds_an_artefact_against_a_model(tmp_path):
+    """Exit status, report and the repro that it cannot give; MODEL without --reference is refused, and the other way round."""
+    (tmp_path / "m.py").write_text(MODEL)
+    script(tmp_path / "m.pt")
+
+    def tsdash(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "tsdash", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    ran = tsdash("check", "m.pt", "--reference", "m.py", "--modes", "script", "--dim", "n=2,3", "--json", "-")
+    report = json.loads(ran.stdout)
+    assert (ran.returncode, list(report["modes"])) == (1, ["script"])
+    assert (report["model"]["artefact"]["name"], report["model"]["name"]) == ("m.pt", "m.py")
+    refused = tsdash("check", "m.py", "--reference", "m.py")
+    assert (refused.returncode, "is none" in refused.stderr) == (2, True)
+    assert tsdash("runs", "repro", "1", "script", "c2").returncode == 2
