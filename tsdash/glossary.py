@@ -35,6 +35,21 @@ FIGURES = {
     "without_python": "Whether the saved artefact itself can be loaded and called from C++, with no Python there.",
     "branches": "Whether decisions on the inputs stay decisions. A trace keeps the way that the example inputs took.",
     "casts": "Whether the loaded artefact can be cast to another dtype; folded weights cannot.",
+    "divergence": "Every module's output in this one case, exported against eager: as the export runs, and alone, given eager's own "
+    "inputs. The first module whose own output is off is where the difference begins.",
+    "where": "The largest |Δ| of the elements in each square: a square stands for several where the tensor has more rows or "
+    "columns than fit. Nothing is averaged away.",
+    "density": "Every element counted once, by the magnitude of eager's value and by |Δ|. Noise of the arithmetic rises with the "
+    "value, along a diagonal; a wrong answer does not keep to it.",
+    "along": "At each place of this axis the largest and the mean |Δ| over all other axes.",
+    "pooled": "All elements of all cases of a mode, counted by |Δ|. The noise floor is the largest that the judge would excuse.",
+    "frontier": "Every size that was run, all else as in the base case. Between two neighbours nothing is claimed.",
+    "changes": "The cases that both runs have, matched by their inputs and circumstances, judged by the same rule.",
+    "calls": "Every call in the order in which it was made, all modes in turn. The warm-up is kept apart and never counted.",
+    "shares": "Of the calls after the warm-up, the share that was done within a time. A percentile is named only where there are "
+    "samples enough to know it: 29 for p90, 59 for p95, 299 for p99.",
+    "by_size": "The median of the calls at each size, with its 95 % interval by order statistics, all modes called in turn.",
+    "visits": "Shapes take turns, several calls each: what the first call after a change of shape costs against the later ones.",
     "same": "Cases that are identical or within noise, of all cases that were judged, over all modes of the run.",
 }
 

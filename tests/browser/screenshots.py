@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +26,7 @@ from tsdash.store import Store
 
 WIDTHS = (800, 1440, 2560)
 HEIGHT_PX = 900
+FEW_CASES = 12  # that a run which is cancelled has
 ALL = "trace,script,trace+freeze,script+freeze,script+optimize,export"
 QUIET_MS = 800  # figures are drawn after the script has come to rest
 TIMEOUT_MS = 60_000
@@ -35,15 +39,38 @@ Act = Callable[[Page], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """One picture: where, and what is done there first."""
+    """One picture: where, what is done there first, and what is put back afterwards."""
 
     name: str
     path: str
     act: Act | None = None
+    after: Act | None = None
+
+
+def start(page: Page) -> None:
+    """Press Run and wait for the first results."""
+    page.get_by_role("button", name=re.compile(r"Run \d+")).click()
+    page.get_by_text(re.compile(r"^[1-9]\d* of \d+ cases")).first.wait_for()
+
+
+def cancel(page: Page) -> None:
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Cancelled after").wait_for()
+
+
+def disconnect(page: Page) -> None:
+    """The server does not answer any more, as far as the page can see."""
+    page.route("**/_stcore/health", lambda route: route.fulfill(status=503))
+    page.get_by_text("The server does not answer").wait_for()
+
+
+def press(name: str) -> Act:
+    """Open the popover of a button."""
+    return lambda page: page.get_by_role("button", name=name).first.click()
 
 
 def make_runs(home: Path) -> None:
-    """Finished runs of two models, twice of the first, one that failed and one that was cancelled; nothing where they are."""
+    """Finished runs of two models, twice of the first, one of a thousand cases, one that failed and one that was cancelled; nothing where they are."""
     if Store(home).runs():
         return
     environment = {**os.environ, "TSDASH_HOME": str(home)}
@@ -55,11 +82,26 @@ def make_runs(home: Path) -> None:
         ("early_exit", "--modes", "trace", "--effort", "quick"),
         ("early_exit", "--modes", ALL, "--latency-budget", "12"),
         ("small_cnn", "--modes", ALL, "--latency-budget", "12", "--effort", "quick"),
+        ("mlp", "--modes", "trace,script", "--dim", "batch=1:500", "--values", "normal"),
         (str(broken),),
     ):
         subprocess.run([sys.executable, "-m", "tsdash", "check", *arguments], cwd=ROOT, env=environment, check=False)
     store = Store(home)
+    _cancelled(store, environment)
     store.annotate(store.runs()[-1].id, name="before the rewrite", note="baseline of the team", pinned=True)
+
+
+def _cancelled(store: Store, environment: dict[str, str]) -> None:
+    """A run that is interrupted from the keyboard once it has some results."""
+    command = [sys.executable, "-m", "tsdash", "check", "unet", "--modes", "trace,script", "--effort", "thorough"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    before = {run.id for run in store.runs()}
+    while process.poll() is None:
+        new = [run.id for run in store.runs() if run.id not in before]
+        if new and store.progress(new[0])[1] >= FEW_CASES:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+        time.sleep(0.05)
 
 
 def shots(store: Store) -> Iterator[Shot]:
@@ -67,7 +109,14 @@ def shots(store: Store) -> Iterator[Shot]:
     done = [run for run in store.runs() if run.state == "done"]
     whole = max(done, key=lambda run: (len(run.modes), run.id)).id
     few = min(done, key=lambda run: (len(run.modes), run.id)).id
-    yield Shot(name="explore-empty", path="/")
+    yield Shot(name="explore-welcome", path="/")
+    yield Shot(name="explore-running", path="/?model=unet", act=start, after=cancel)
+    yield Shot(name="explore-disconnected", path="/?model=mlp", act=disconnect)
+    yield Shot(name="explore-sweep", path=f"/?run={whole}", act=press("Sweep"))
+    yield Shot(name="explore-along", path=f"/?run={whole}", act=press("Take along"))
+    many = max(done, key=lambda run: (run.cases, run.id)).id
+    yield Shot(name="explore-many", path=f"/?run={many}")
+    yield Shot(name="modes-many", path=f"/modes?run={many}")
     yield Shot(name="explore", path=f"/?run={whole}")
     yield Shot(name="explore-two-modes", path=f"/?run={few}")
     yield Shot(name="explore-unknown", path="/?run=999999")
@@ -149,6 +198,8 @@ def take(address: str, found: list[Shot], out: Path, widths: tuple[int, ...]) ->
                     page.set_viewport_size({"width": width, "height": height(page)})
                     rest(page)
                     page.screenshot(path=out / f"{shot.name}-{width}-{scheme}.png")
+                    if shot.after:
+                        shot.after(page)
                     context.close()
                     print(f"{shot.name}-{width}-{scheme}", flush=True)
         browser.close()

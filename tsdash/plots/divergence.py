@@ -51,7 +51,7 @@ def divergence(found: Sequence[Divergence], mode: str, dark: bool) -> go.Figure:
         ticktext=["0", *ticks["ticktext"], *(["∞"] if infinite else [])],
         title={"text": "largest |Δ|"},
     )
-    return described(fig, _alt(found))
+    return described(fig, _alt(found), how="divergence")
 
 
 def _title(found: Sequence[Divergence]) -> str:

@@ -65,7 +65,7 @@ def where_map(
     )
     fig.update_xaxes(showgrid=False, title=columns[0], **_index_ticks(largest.shape[1], columns[1]))
     fig.update_yaxes(showgrid=False, title=rows[0], autorange="reversed", **_index_ticks(largest.shape[0], rows[1]))
-    return described(fig, _where_alt(largest, rows, columns))
+    return described(fig, _where_alt(largest, rows, columns), how="where")
 
 
 def _delta_steps(largest: Array, dark: bool) -> tuple[npt.NDArray[np.uint8], dict[float, str], list[str]]:
@@ -165,7 +165,9 @@ def reference_density(
     fig.update_xaxes(range=across, title="|eager|", **power_ticks(*across))
     fig.update_yaxes(range=[min(up[0], log10(noise) - 0.5) if noise else up[0], up[1]], title="|Δ|", **power_ticks(*up))
     total = formats.counted(int(counts.sum()), "differing element")
-    return described(fig, f"Density of {total}: absolute difference against the magnitude of eager's value.")
+    return described(
+        fig, f"Density of {total}: absolute difference against the magnitude of eager's value.", how="density"
+    )
 
 
 def _free_side(noise: float | None) -> str:
@@ -238,4 +240,4 @@ def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, 
     alt = (
         f"Absolute difference along {axis}: largest near index {at[worst]} with {formats.delta(float(largest[worst]))}."
     )
-    return described(fig, alt)
+    return described(fig, alt, how="along")

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 
-from tsdash import formats
+from tsdash import formats, glossary
 from tsdash.tokens import (
     DELTA_DARK,
     DELTA_LIGHT,
@@ -27,6 +27,8 @@ Figure: TypeAlias = go.Figure
 REFERENCE_DELTA = 1e-5  # the plain rule's bound, drawn dotted on every |Δ| axis
 HEIGHT_PX = 250
 MAX_TICKS = 6
+HOW_SIGN = "ⓘ"
+HOW_PX = 6  # the sign's place above the panel, in line with the title
 
 
 def plotly_template(dark: bool) -> go.layout.Template:
@@ -94,9 +96,24 @@ def canvas(dark: bool, title: str, *, height: int = HEIGHT_PX, **layout: Any) ->
     return go.Figure(layout={"template": plotly_template(dark), "height": height, "title": {"text": title}, **layout})
 
 
-def described(fig: go.Figure, alt: str) -> go.Figure:
-    """The figure with its text alternative, which states what the marks show."""
+def described(fig: go.Figure, alt: str, *, how: str = "") -> go.Figure:
+    """The figure with its text alternative, which states what the marks show, and, on hover over a sign in its corner, the
+    entry `how` of the glossary: how they were computed."""
     fig.update_layout(meta={"alt": alt})
+    if how:
+        fig.add_annotation(
+            text=HOW_SIGN,
+            hovertext=glossary.wrapped(how),
+            x=1,
+            xref="paper",
+            xanchor="right",
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            yshift=HOW_PX,
+            showarrow=False,
+            font={"size": FONT_SIZE_PX, "color": fig.layout.template.layout.xaxis.tickfont.color},
+        )
     return fig
 
 

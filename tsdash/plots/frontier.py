@@ -65,7 +65,7 @@ def frontier(found: Sequence[Sizes], dark: bool) -> go.Figure:
         showgrid=False,
         ticks="",
     )
-    return described(fig, f"{TITLE}. {' '.join(map(_words, found))}")
+    return described(fig, f"{TITLE}. {' '.join(map(_words, found))}", how="frontier")
 
 
 def _range(fig: go.Figure, dim: Sizes, row: int, high: float, dark: bool) -> None:

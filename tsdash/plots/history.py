@@ -75,6 +75,7 @@ def run_changes(changes: pd.DataFrame, dark: bool) -> go.Figure:
     return described(
         fig,
         f"{CHANGES_TITLE}: {', '.join(moves) or 'no case changed'}; {int(counts.trace())} of {len(both)} as before.",
+        how="changes",
     )
 
 
@@ -99,4 +100,4 @@ def speed_changes(before: Mapping[str, float], after: Mapping[str, float], dark:
     fig.update_xaxes(ticksuffix="×", title="eager ÷ exported")
     fig.update_yaxes(autorange="reversed", ticks="", showline=False, ticksuffix=" ")
     words = "; ".join(f"{mode} {formats.ratio(before[mode])} to {formats.ratio(after[mode])}" for mode in modes)
-    return described(fig, f"{SPEED_TITLE}: {words}.")
+    return described(fig, f"{SPEED_TITLE}: {words}.", how="speed_up")

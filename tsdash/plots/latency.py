@@ -68,7 +68,7 @@ def paired_ratio(
     hidden = int(((ratios < bottom) | (ratios > top)).sum())
     words = "pair, in the order of measuring" + (f"; {formats.count(hidden)} beyond the axis" if hidden else "")
     fig.update_xaxes(range=[0, n + 1], showgrid=False, title=words, tickformat=",d")
-    return described(fig, f"{alt}.")
+    return described(fig, f"{alt}.", how="speed_up")
 
 
 def _ratio_range(ratios: Floats, must: list[float]) -> Span:
@@ -124,7 +124,8 @@ def latency_histogram(
     fig.update_xaxes(title=words, showgrid=False, **_time_ticks(first, last, log))
     fig.update_yaxes(title="calls")
     named = [f"{name} {formats.duration(value)}" for name, value in medians.items() if name in (EAGER, mode)]
-    return described(fig, f"Overlaid histograms of call times. Medians: {formats.joined(named) or formats.ABSENT}.")
+    alt = f"Overlaid histograms of call times. Medians: {formats.joined(named) or formats.ABSENT}."
+    return described(fig, alt, how="median_s")
 
 
 def _tail(samples: Floats) -> float:
@@ -176,7 +177,7 @@ def latency_ecdf(latency: Latency | None, mode: str, dark: bool) -> go.Figure:
     )
     air = (last / first) ** 0.12
     fig.update_xaxes(title=f"{unit}, log scale", **_time_ticks(first / air, last * 1.02, True))
-    return described(fig, f"Share of calls done within a time: {formats.joined(parts)}.")
+    return described(fig, f"Share of calls done within a time: {formats.joined(parts)}.", how="shares")
 
 
 def latency_timeline(latency: Latency | None, mode: str, dark: bool, *, steady: int | None = None) -> go.Figure:
@@ -216,7 +217,8 @@ def latency_timeline(latency: Latency | None, mode: str, dark: bool, *, steady: 
     fig.update_yaxes(title=f"{unit}, log scale", **_time_ticks(first, last, True))
     fig.update_xaxes(range=[0, total + 1], showgrid=False, title="call" + _thinning(arms), tickformat=",d")
     slowest = formats.duration(float(pooled.max()) * scale)
-    return described(fig, f"Time of every call in order, eager and {mode}; the slowest took {slowest}. {words}".strip())
+    alt = f"Time of every call in order, eager and {mode}; the slowest took {slowest}. {words}".strip()
+    return described(fig, alt, how="calls")
 
 
 def _arms(latency: Latency | None, mode: str) -> tuple[Arm, Arm] | None:

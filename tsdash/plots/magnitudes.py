@@ -50,7 +50,7 @@ def delta_histogram(
     _histogram_axes(fig, histogram, low, high, top)
     delta_lines(fig, noise, dark, along="y")
     _name_bounds(fig, noise, dark)
-    return described(fig, _histogram_alt(histogram, noise) + _noise_alt(moved))
+    return described(fig, _histogram_alt(histogram, noise) + _noise_alt(moved), how="noise_floor")
 
 
 def _noise_line(fig: go.Figure, kind: Noise, histogram: Histogram, dark: bool) -> None:

@@ -75,7 +75,7 @@ def mode_differences(histograms: Mapping[str, Histogram | None], noise: float | 
     )
     fig.update_yaxes(title="elements", col=1)
     fig.update_xaxes(title="|Δ|", row=lines)
-    return described(fig, f"{title}, one histogram a mode. {'; '.join(words)}.")
+    return described(fig, f"{title}, one histogram a mode. {'; '.join(words)}.", how="pooled")
 
 
 def _grid(fig: go.Figure, names: Sequence[str], columns: int, lines: int, dark: bool) -> go.Figure:
@@ -160,4 +160,4 @@ def latency_shapes(latencies: Sequence[Latency], names: Sequence[str], dark: boo
     fig.update_yaxes(range=[0, 1.03], tickvals=[0, 0.5, 1], ticktext=["0 %", "50 %", "100 %"])
     fig.update_yaxes(title="calls", col=1)
     fig.update_xaxes(title=f"{unit}, log scale", row=lines)
-    return described(fig, f"{title}. Medians: {'; '.join(words)}.")
+    return described(fig, f"{title}. Medians: {'; '.join(words)}.", how="median_s")

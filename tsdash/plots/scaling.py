@@ -90,7 +90,7 @@ def _lines(
     words = "; ".join(
         f"{point.arm} at {point.size}: {formats.duration(point.median_s / scaled[point])}" for point in points
     )
-    return described(fig, f"{said}: {words}.")
+    return described(fig, f"{said}: {words}.", how="by_size")
 
 
 def _name_lines(fig: go.Figure, points: Sequence[Point], scaled: dict[Point, int], second: float, dark: bool) -> None:
@@ -139,4 +139,4 @@ def visits(alternation: Alternation | None, names: Sequence[str], dark: bool) ->
         f"{name}: first {formats.duration(series[0])}, last {formats.duration(series[-1])}"
         for name, series in zip(names, alternation.visits_s, strict=True)
     )
-    return described(fig, f"{VISITS_TITLE}: {words}.")
+    return described(fig, f"{VISITS_TITLE}: {words}.", how="visits")
