@@ -16,13 +16,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import ROOT, free_port, wait
+from tests.browser.walking import check, guess, reveal
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 from tsdash.store import Store
+from tsdash.ui.lesson import Lesson
+from tsdash.ui.lessons import LESSONS
 
 WIDTHS = (800, 1440, 2560)
 HEIGHT_PX = 900
@@ -133,9 +137,41 @@ def shots(store: Store) -> Iterator[Shot]:
     if len(same) > 1:
         yield Shot(name="history-compare", path=f"/history?run={min(same)},{max(same)}")
     yield Shot(name="history-nothing", path="/history?search=nothing+fits+this")
-    for page in sorted((ROOT / "pages").glob("*.py")):
-        if page.stem not in ("explore", "modes", "history"):
-            yield Shot(name=page.stem, path=f"/{page.stem}")
+    yield Shot(name="graph", path=f"/?run={whole}&mode=script", act=show_graph)
+    yield Shot(name="playground", path="/playground?model=early_exit")
+    yield Shot(name="playground-ran", path="/playground?model=early_exit", act=play)
+    for number, lesson in enumerate(LESSONS.values(), 1):
+        path = f"/learn?lesson={lesson.name}"
+        yield Shot(name=f"learn-{number:02}-predict", path=path)
+        yield Shot(
+            name=f"learn-{number:02}-revealed", path=path, act=partial(work_through, lesson=lesson, to_end=False)
+        )
+        yield Shot(name=f"learn-{number:02}-checked", path=path, act=partial(work_through, lesson=lesson, to_end=True))
+    yield Shot(
+        name="learn-presenter",
+        path="/learn?lesson=branches&present=1",
+        act=partial(work_through, lesson=LESSONS["branches"], to_end=True),
+    )
+
+
+def work_through(page: Page, *, lesson: Lesson, to_end: bool) -> None:
+    """A lesson with its first option guessed, up to the reveal or to the end."""
+    guess(page, 0)
+    reveal(page)
+    if to_end:
+        check(page, lesson)
+
+
+def show_graph(page: Page) -> None:
+    """The graph of the mode that is looked at, another beside it."""
+    page.get_by_role("button", name="Show the graph").click()
+    rest(page)
+
+
+def play(page: Page) -> None:
+    """Run what is in the editor."""
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("button", name="Find the cause").wait_for()
 
 
 @contextmanager

@@ -18,24 +18,30 @@ MATRIX_HEIGHT_PX = 340
 def parting_curves(
     x: Sequence[float], series: Mapping[str, Sequence[float]], dark: bool, *, at: float, axes: tuple[str, str]
 ) -> go.Figure:
-    """The answers of several sides along one input; the line stands at the input that is looked at."""
+    """The answers of two sides along one input; the line stands at the input that is looked at, a dashed one where they part."""
     look = appearance(dark)
     title = f"{axes[1]} against {axes[0]}"
     fig = canvas(dark, title, height=CURVES_HEIGHT_PX)
-    names = list(series)
-    if len(names) == 2:
-        gap = OUTCOMES["mismatch"].fill[dark]
-        fig.add_scatter(x=list(x), y=list(series[names[0]]), mode="lines", line={"width": 0}, hoverinfo="skip")
+    gap = OUTCOMES["mismatch"].fill[dark]
+    for values in series.values():
         fig.add_scatter(
             x=list(x),
-            y=list(series[names[1]]),
+            y=list(values),
             mode="lines",
             line={"width": 0},
-            fill="tonexty",
+            fill="tonexty" if fig.data else None,
             fillcolor=f"{gap}29",  # a sixth opaque
             hoverinfo="skip",
         )
     nearest = min(range(len(x)), key=lambda i: abs(x[i] - at))
+    first, second = list(series.values())
+    apart = [i for i in range(len(x)) if first[i] != second[i]]
+    named = apart[len(apart) // 2] if apart else 0
+    for i in range(1, len(x)):
+        if (i in apart) != (i - 1 in apart):
+            edge = x[i - 1] if i in apart else x[i]
+            fig.add_vline(x=edge, line={"color": look.muted, "width": 1, "dash": "dash"})
+            label(fig, " they part here", dark, x=edge, y=1, yref="paper", yanchor="top", muted=True)
     for i, (name, values) in enumerate(series.items()):
         colour = mode_colour(name, dark)
         fig.add_scatter(
@@ -58,7 +64,16 @@ def parting_curves(
             },
             hoverinfo="skip",
         )
-        label(fig, f" {name}", dark, x=x[0], y=values[0], yshift=12 if i else -12)
+        above = values[named] > min(first[named], second[named]) or (not apart and i > 0)
+        label(
+            fig,
+            name,
+            dark,
+            x=x[named],
+            y=values[named],
+            anchor="right" if above else "left",
+            yshift=12 if above else -12,
+        )
     fig.add_vline(x=at, line={"color": look.text, "width": 1})
     fig.update_xaxes(title=axes[0])
     fig.update_yaxes(title=axes[1])
@@ -115,11 +130,12 @@ def call_by_call(blocks: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
             marker={"color": mode_colour(name, dark), "size": 6, "symbol": mode_look(name).marker},
             hovertemplate=f"{name}, call %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
         )
-        label(fig, name, dark, x=xs[0], y=1, anchor="left", yref="paper", yanchor="top")
+        label(fig, name, dark, x=xs[0], y=1, yref="paper", yanchor="top")
         at += len(samples)
     low, high = min(every) / second, max(every) / second
     fig.update_xaxes(title="call")
-    fig.update_yaxes(type="log", title=f"{unit}, log scale", **log_axis_ticks(low * 0.8, high * 1.25))
+    ticks = log_axis_ticks(low * 0.8, high * 1.25)
+    fig.update_yaxes(type="log", title=f"{unit}, log scale", range=[log10(low * 0.6), log10(high * 6)], **ticks)
     words = "; ".join(
         f"{name}: first {formats.duration(s[0])}, last {formats.duration(s[-1])}" for name, s in blocks.items()
     )
@@ -143,10 +159,11 @@ def growing_delta(points: Sequence[tuple[float, float]], bound: float, dark: boo
     )
     fig.add_hline(y=bound, line={"color": appearance(dark).text, "width": 1, "dash": "dot"})
     xs, ys = [size for size, _ in kept], [*(delta for _, delta in kept), bound]
-    fig.update_xaxes(type="log", title="largest output", **log_axis_ticks(min(xs) * 0.8, max(xs) * 1.25))
-    low, high = log10(min(ys)) - 0.5, log10(max(ys)) + 0.5
-    ticks = power_ticks(low, high)
-    ticks["tickvals"] = [10.0**exponent for exponent in ticks["tickvals"]]
-    fig.update_yaxes(type="log", title="max |Δ|", range=[low, high], **ticks)
+    label(fig, f"the rule: {formats.delta(bound)}", dark, x=log10(min(xs)), y=log10(bound), yanchor="bottom")
+    for axis, values, name in (("xaxis", xs, "largest output"), ("yaxis", ys, "max |Δ|")):
+        low, high = log10(min(values)) - 0.5, log10(max(values)) + 0.5
+        ticks = power_ticks(low, high)
+        ticks["tickvals"] = [10.0**exponent for exponent in ticks["tickvals"]]
+        fig.update_layout({axis: {"type": "log", "title": name, "range": [low, high], **ticks}})
     words = "; ".join(f"{formats.delta(delta)} at {formats.plain(size)}" for size, delta in kept)
     return described(fig, f"{title}: {words}; the bound is {formats.delta(bound)}.")

@@ -8,12 +8,14 @@ from html import escape
 from typing import Any
 
 from tsdash import formats
+from tsdash.spec import ExportWarning
 from tsdash.study import Answer, Study
 from tsdash.tokens import MODES, OUTCOMES
 from tsdash.ui.style import pair
 
 SHOWN_VALUES = 8
 SHOWN_TEXT = 90
+MOST_WARNING = 240
 
 
 def delta(actual: Answer, expected: Answer) -> float | None:
@@ -66,7 +68,9 @@ def _said(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     named = [line.partition("Error: ")[2] for line in lines if "Error: " in line]
     said = (named or lines[:1] or [""])[0]
-    return f": {said[:SHOWN_TEXT]}{'…' if len(said) > SHOWN_TEXT else ''}" if said else ""
+    while said.startswith(kind := f"{said.partition(':')[0]}: ") and kind[:-2].endswith("Error"):
+        said = said.removeprefix(kind)
+    return f": {_cut(said)}" if said else ""
 
 
 def _listed(value: Any, digits: int) -> str:
@@ -81,20 +85,46 @@ def summary(study: Study, mode: str) -> str:
     """What came of a mode in a few words."""
     kept = study.modes[mode]
     if kept.export.error is not None:
-        return f"export fails: {_reason(kept.export.error.message)}"
+        return f"cannot be exported: {_reason(kept.export.error.message)}"
     if kept.lost or not kept.answers:
         return f"no answers: {kept.lost}"
     n, bad = len(study.eager), wrong(study, mode)
+    if n == 1:
+        return _in_place_of(kept.answers[0], study.eager[0]) if bad else "the same answer as eager"
     if not bad:
-        return f"all {n} answers are eager's" if n > 1 else "the same answer as eager"
+        return f"all {n} answers are eager's"
     largest = max((distance for distance in deltas(study, mode) if distance is not None), default=0.0)
     worst = f", largest |Δ| {formats.delta(largest)}" if largest else ""
     return f"{bad} of {formats.counted(n, 'answer')} {'is' if bad == 1 else 'are'} not eager's{worst}"
 
 
+def _in_place_of(actual: Answer, expected: Answer) -> str:
+    """A wrong answer beside eager's, with their dtypes where those differ."""
+    told = [written(actual), written(expected)]
+    kinds = [side.outputs[0].dtype if side.outputs else "" for side in (actual, expected)]
+    if kinds[0] != kinds[1]:
+        told = [text if text.endswith(kind) else f"{text} {kind}" for text, kind in zip(told, kinds, strict=True)]
+    return f"{told[0]} in place of {told[1]}"
+
+
 def _reason(message: str) -> str:
-    """The line of an error that says most: the first that is not empty."""
-    return next((line.strip() for line in message.splitlines() if line.strip()), "no message")[:160]
+    """The line of an error that says most: the first that is not empty, as far as its first sentence goes."""
+    line = next((line.strip() for line in message.splitlines() if line.strip()), "no message")
+    return _cut(line.partition(". ")[0].partition(" (unhinted")[0].rstrip(".:"))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_TEXT else f"{text[:SHOWN_TEXT].rpartition(' ')[0]} …"
+
+
+def told(warning: ExportWarning) -> str:
+    """What a warning of torch says, without the announcement of what follows in further lines."""
+    said = next((line.strip() for line in warning.message.splitlines() if line.strip()), "")
+    said = said.removesuffix("Detailed error:").strip()
+    if len(said) <= MOST_WARNING:
+        return said
+    whole = said[:MOST_WARNING].rpartition(". ")[0]
+    return f"{whole}." if whole else _cut(said)
 
 
 def table(study: Study, rows: Sequence[str], *, head: str = "asked", modes: Sequence[str] | None = None) -> str:

@@ -42,7 +42,7 @@ def editor(
 
     Give it another text with `replace`. It tells what is typed when the typing pauses, when it loses the focus and on Ctrl-Enter.
     """
-    text, revision = st.session_state.setdefault(_given(key), (first, 0))
+    text, revision = st.session_state.setdefault(given(key), (first, 0))
     listed = [
         {"line": line, "kind": mark.kind, "message": "\n".join(mark.notes)} for line, mark in (marks or {}).items()
     ]
@@ -67,11 +67,11 @@ def editor(
 
 def replace(key: str, text: str) -> None:
     """Put another text into the editor, in place of what it holds."""
-    _, revision = st.session_state.get(_given(key), ("", 0))
-    st.session_state[_given(key)] = (text, revision + 1)
+    _, revision = st.session_state.get(given(key), ("", 0))
+    st.session_state[given(key)] = (text, revision + 1)
 
 
-def _given(key: str) -> str:
+def given(key: str) -> str:
     """Where the session keeps what the editor was given last: the text and its number."""
     return f"{key} given"
 

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from tsdash.errors import UserError
+from tsdash.errors import ModelError, UserError
 from tsdash.spec import Case, ModelSource
 from tsdash.study import Question, Study
-from tsdash.ui import answers, glossary, progress, service, sheet, tied
+from tsdash.ui import asking, glossary, progress, service, sheet, tied, trying
+from tsdash.ui.editor import KEYS_HELP, editor
 from tsdash.ui.html import code_view, diff_view
 from tsdash.ui.lesson import Choice, Lesson, to_read
 from tsdash.ui.lessons import LESSONS
-from tsdash.ui.page import as_markdown, section
+from tsdash.ui.page import as_markdown, grid, section
 
 OWN_SEEDS = 5
 OWN_HEIGHT_PX = 360
+CELL_PX = 460  # the least width of the model and of the prediction beside it
 PRESENT = "present"
 LARGE_TYPE = "<style>:root { font-size: 21px }</style>"
+
+# A lesson is long, and the next one begins at its top.
+_TOP = st.components.v2.component(
+    "tsdash_top",
+    html="<span></span>",
+    js="""
+export default function ({ parentElement, data }) {
+  const host = parentElement.host ?? parentElement
+  if (host.dataset.lesson && host.dataset.lesson !== data.lesson) host.scrollIntoView({ block: "center" })
+  host.dataset.lesson = data.lesson
+}
+""",
+)
 
 
 def learn() -> None:
@@ -79,6 +94,7 @@ def _chosen(names: list[str], present: bool) -> str:
                 help="Every lesson is run first: this takes a while",
             )  # fmt: skip
             st.button("Begin again", key="forget", on_click=progress.forget, help="Forget which lessons are finished")
+        _TOP(key="top", data={"lesson": name}, width=1, height=1)
     return str(name)
 
 
@@ -100,21 +116,24 @@ def _studies(lessons: list[Lesson]) -> dict[str, tuple[Study, Study]]:
 
 def _lesson(lesson: Lesson, index: int) -> None:
     key = lesson.name
-    section(f"Lesson {index + 1} of {len(LESSONS)}", lesson.claim)
-    st.html(glossary.linked(lesson.text))
     revealed = bool(st.session_state.get(f"revealed {key}"))
+    section(f"Lesson {index + 1} of {len(LESSONS)} · {lesson.title}", lesson.claim if revealed else lesson.question)
+    st.html(glossary.linked(lesson.text))
     source = lesson.spec.model
-    if not (revealed and lesson.tied):
+    cells = grid(2, min_column_width=CELL_PX)
+    with cells.cell():
         text, first = to_read(source)
         st.html(code_view(text, title=source.filename, first_line=first))
-    section("Predict first", lesson.predict.question)
-    guess = _radio("Your prediction", lesson.predict, f"guess {key}")
-    st.button(
-        ":primary[**Reveal**]", key=f"reveal {key}", disabled=guess is None or revealed, icon=":material/play_arrow:",
-        on_click=_reveal, args=(key,), help="Run the model, now and here" if guess is not None else "Choose an answer first",
-    )  # fmt: skip
-    if revealed and guess is not None:
-        _revealed(lesson, guess)
+    with cells.cell():
+        section("Predict first", lesson.predict.question)
+        guess = _radio("Your prediction", lesson.predict, f"guess {key}")
+        st.button(
+            ":primary[**Reveal**]", key=f"reveal {key}", disabled=guess is None or revealed, icon=":material/play_arrow:",
+            on_click=_reveal, args=(key,), help="Run the model, now and here" if guess is not None else "Choose an answer first",
+        )  # fmt: skip
+        found = _found(lesson, guess) if revealed and guess is not None else None
+    if found:
+        _revealed(lesson, *found)
 
 
 def _reveal(key: str) -> None:
@@ -129,24 +148,29 @@ def _radio(label: str, choice: Choice, key: str) -> int | None:
     )  # fmt: skip
 
 
-def _revealed(lesson: Lesson, guess: int) -> None:
+def _found(lesson: Lesson, guess: int) -> tuple[Study, Study] | None:
+    """What running the lesson and its fix shows, with the guess held against it; None where it could not run."""
     with st.spinner("Running it"):
         try:
             study, mended = service.studied(lesson.spec), service.studied(lesson.mended.spec)
         except UserError as error:
             st.error(as_markdown(str(error)), icon=":material/error:")
-            return
+            return None
     right = lesson.right(study)
     said = as_markdown(lesson.said(study))
     if guess == right:
         st.success(f"**As you predicted.** {said}", icon=":material/check:")
     else:
-        truth = as_markdown(lesson.predict.options[right]) if right >= 0 else "none of these"
-        st.warning(f"**Not so: {truth}.** {said}", icon=":material/lightbulb:")
+        truth = as_markdown(lesson.predict.options[right]) if right >= 0 else "None of these"
+        st.warning(f"**Not so. {truth}.** {said}", icon=":material/lightbulb:")
+    return study, mended
+
+
+def _revealed(lesson: Lesson, study: Study, mended: Study) -> None:
     if lesson.tied:
         st.html(tied.panes(lesson.spec.model, study, modes=[mode for mode, kept in study.modes.items() if kept.code]))
     lesson.show(study)
-    section("Why", "Why it is so")
+    section("Why?", lesson.reason)
     st.html(glossary.linked(lesson.why))
     section("The fix", lesson.mended.said(mended))
     st.html(glossary.linked(lesson.mended.text))
@@ -162,7 +186,7 @@ def _revealed(lesson: Lesson, guess: int) -> None:
 def diff(before: ModelSource, after: ModelSource) -> str:
     """What the fix changes, with two lines around it; "" where the model stays."""
     lines = difflib.unified_diff(before.text.splitlines(), after.text.splitlines(), lineterm="", n=2)
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip()
 
 
 def _own(lesson: Lesson) -> None:
@@ -172,33 +196,47 @@ def _own(lesson: Lesson) -> None:
         st.caption("Code of your own is switched off on this server.")
         return
     with st.expander("The model as text", icon=":material/edit:"):
-        text = st.text_area(
-            "Model file", lesson.spec.model.text, height=OWN_HEIGHT_PX, key=f"own {key}",
-            help="make_model returns the module, make_inputs a tuple of its arguments",
+        ran: Own | None = st.session_state.get(f"ran {key}")
+        edited = editor(
+            lesson.spec.model.text, key=f"own {key}", label="The model, to change", height=OWN_HEIGHT_PX,
+            marks=trying.marks(ran.source, ran.study, failure=ran.failure) if ran else {},
         )  # fmt: skip
-        if st.button("Run mine", key=f"run {key}", icon=":material/play_arrow:", help="Export your text and ask it"):
-            st.session_state[f"ran {key}"] = text
-        ran = st.session_state.get(f"ran {key}")
+        st.caption(KEYS_HELP)
+        pressed = st.button(
+            "Run mine", key=f"run {key}", icon=":material/play_arrow:", help="Export your text and ask it"
+        )
+        if pressed or edited.run:
+            st.session_state[f"ran {key}"] = _run_own(lesson, edited.text)
+            st.rerun()
         if ran is not None:
-            _ran(lesson, str(ran))
+            _ran(ran)
 
 
-def _ran(lesson: Lesson, text: str) -> None:
-    """The reader's own model, asked the lesson's questions or its own inputs under several seeds."""
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """The reader's own model and what came of it."""
+
+    source: ModelSource
+    study: Study | None = None
+    failure: ModelError | None = None
+
+
+def _run_own(lesson: Lesson, text: str) -> Own:
+    """The reader's own model, asked its own inputs under several seeds."""
     source = replace(lesson.spec.model, text=text)
     spec = replace(lesson.spec, model=source, labelled=False, latency_s=None, questions=own_questions())
-    try:
-        study = service.studied(spec)
-    except UserError as error:
-        st.error(as_markdown(str(error)), icon=":material/error:")
+    with st.spinner("Running it"):
+        try:
+            return Own(source=source, study=service.studied(spec))
+        except ModelError as error:
+            return Own(source=source, failure=error)
+
+
+def _ran(own: Own) -> None:
+    if own.study is None:
+        st.error(as_markdown(str(own.failure)), icon=":material/error:")
         return
-    for mode, kept in study.modes.items():
-        st.markdown(f"**{mode}**: {as_markdown(answers.summary(study, mode))}")
-        for warning in kept.export.warnings:
-            if warning.line and warning.file == source.filename:
-                st.caption(f"line {warning.line}: {as_markdown(warning.message.splitlines()[0])}")
-    if study.eager:
-        st.html(answers.table(study, [f"make_inputs(), seed {i}" for i in range(len(study.eager))]))
+    asking.asked(own.study, [f"make_inputs(), seed {i}" for i in range(len(own.study.eager))])
 
 
 def own_questions() -> tuple[Question, ...]:
@@ -221,5 +259,11 @@ def _check(lesson: Lesson) -> None:
     if checked == lesson.answer:
         st.success("**Right.** This lesson is finished.", icon=":material/check:")
         st.html(glossary.linked(lesson.because))
+        following = list(LESSONS)[list(LESSONS).index(key) + 1 :][:1]
+        if following:
+            st.button(
+                f"Next: {LESSONS[following[0]].title}", icon=":material/arrow_forward:", key="next at the end",
+                on_click=_go, args=(following[0],), help="Also the key N",
+            )  # fmt: skip
     else:
         st.warning("Not that one. Look at what was shown once more.", icon=":material/refresh:")

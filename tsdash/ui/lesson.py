@@ -39,13 +39,15 @@ class Lesson:
 
     name: str  # in the address
     title: str  # in the list of lessons
-    claim: str
+    question: str  # the heading before the reveal
+    claim: str  # the heading after it
     text: str
     spec: StudySpec
     predict: Choice
     right: Callable[[Study], int]
     said: Callable[[Study], str]
     show: Callable[[Study], None]
+    reason: str  # in a sentence
     why: str
     mended: Mended
     check: Choice

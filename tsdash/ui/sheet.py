@@ -44,13 +44,13 @@ def _lesson(number: int, lesson: Lesson, study: Study, mended: Study) -> str:
     terms = used(lesson.text, lesson.why, lesson.mended.text)
     words = "".join(f"<li><b>{escape(term)}</b>: {inline(TERMS[term])}</li>" for term in terms)
     right = lesson.right(study)
-    truth = lesson.predict.options[right] if right >= 0 else "none of these"
+    truth = lesson.predict.options[right] if right >= 0 else "None of these"
     return (
-        f"<article><small>{number} · {escape(lesson.title)}</small><h1>{inline(lesson.claim)}</h1>"
+        f"<article><small>{number} · {escape(lesson.title)}</small><h1>{inline(lesson.question)}</h1>"
         f"<p>{inline(plain(lesson.text))}</p><pre>{escape(text)}</pre>"
         f"<h2>Predict: {inline(lesson.predict.question)}</h2>{_boxes(lesson.predict)}"
-        f"<h2>What happened</h2><p><b>{inline(truth)}.</b> {inline(lesson.said(study))}</p>"
-        f"<h2>Why</h2><p>{inline(plain(lesson.why))}</p>"
+        f"<h2>{inline(lesson.claim)}</h2><p><b>{inline(truth)}.</b> {inline(lesson.said(study))}</p>"
+        f"<h2>Why</h2><p><b>{inline(lesson.reason)}</b> {inline(plain(lesson.why))}</p>"
         f"<h2>The fix</h2><p>{inline(plain(lesson.mended.text))} <b>{inline(lesson.mended.said(mended))}</b></p>"
         f"<h2>Check: {inline(lesson.check.question)}</h2>{_boxes(lesson.check)}"
         f"<h2>In your own words</h2><div class='lines'></div>{f'<h2>Words</h2><ul>{words}</ul>' if words else ''}</article>"

@@ -56,7 +56,7 @@ STYLE = f"""<style>
 .ts-gap > * {{ color: {_look("muted")} }}
 {"".join(f".ts-k-{kind} {{ color: {pair(colours)} }}" for kind, colours in SYNTAX.items())}
 {"".join(f".ts-t{i} {{ background: {pair(colours)} }}" for i, colours in enumerate(LINE_TINTS))}
-.ts-panes {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 12px }}
+.ts-panes {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22.7rem), 1fr)); gap: 12px }}
 {_TIED}
 .ts-scroll {{ overflow-x: auto }}
 .ts-verdicts {{ width: 100%; border-collapse: collapse; font-size: 1rem; line-height: 1.4 }}
@@ -89,7 +89,7 @@ STYLE = f"""<style>
 .ts-facts dt {{ color: {_look("muted")}; font-size: 0.8667rem; font-weight: 400 }}
 .ts-facts dd {{ margin: 0; font-variant-numeric: tabular-nums }}
 .ts-prose {{ max-width: 54rem; margin: 0; font-size: 1.0667rem; line-height: 1.6 }}
-.ts-prose code, .ts-terms code {{ font: 0.8667em {FONT_MONO} }}
+.ts-prose code, .ts-terms code, .ts-answers code {{ font: 0.8667em {FONT_MONO} }}
 .ts-prose a.ts-term {{ color: inherit; text-decoration: underline dotted; text-underline-offset: 3px }}
 .ts-terms.ts-terms {{ display: grid; gap: 8px 24px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr));
   margin: 0; padding: 0; font-size: 0.9333rem }}
@@ -100,6 +100,8 @@ STYLE = f"""<style>
 .ts-answers tbody th {{ text-align: left; font-weight: 400 }}
 .ts-answers tbody :is(td, th) {{ border-top: 1px solid {_look("border")}; padding: 5px 24px 5px 0; vertical-align: top;
   font-variant-numeric: tabular-nums }}
+.ts-even {{ table-layout: fixed; width: 100%; min-width: 40rem }}
+.ts-even td {{ overflow-wrap: anywhere }}
 .ts-digits {{ display: flex; flex-wrap: wrap; gap: 12px 16px; font-size: 0.8667rem; line-height: 1.35 }}
 .ts-digits figure {{ margin: 0 }}
 .ts-pixels {{ display: grid; grid-template-columns: repeat(8, 9px); grid-auto-rows: 9px; width: 72px;

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 from tsdash.spec import ModelSource
 from tsdash.study import Study, TiedLine
@@ -13,6 +14,7 @@ from tsdash.ui.lesson import to_read
 
 NOT_RECORDED = "no decision was recorded"
 NOT_REACHED = "never ran, so it does not exist"
+_MANGLED = re.compile(r"__torch__\.(?:\w+\.)*(\w+)")
 Pane = tuple[str, Sequence[tuple[int | None, str, int | None]]]
 
 
@@ -20,16 +22,17 @@ def panes(source: ModelSource, study: Study, *, modes: Sequence[str], what: str 
     """The source and each mode's code or graph side by side."""
     text, first = to_read(source)
     kept = {mode: _of_user(study.modes[mode].graph if what == "graph" else study.modes[mode].code) for mode in modes}
-    ties = _ties([tied.line for lines in kept.values() for tied in lines])
+    ties = _ties(source, {tied.line for lines in kept.values() for tied in lines if tied.line})
+    written = ties | {line: ties[above] for line, above in _elses(source).items() if above in ties}
     shown: list[Pane] = [
         (
             f"You wrote: {source.filename}",
-            [(first + i, line, ties.get(first + i)) for i, line in enumerate(text.splitlines())],
+            [(first + i, line, written.get(first + i)) for i, line in enumerate(text.splitlines())],
         )
     ]
     decisions, inside = _decisions(source), _inside(source)
     for mode, lines in kept.items():
-        title = f"{mode} kept, {what}" if lines else f"{mode} kept nothing"
+        title = f"{mode} kept: {what}" if lines else f"{mode} kept nothing"
         shown.append((title, _rows(lines, ties, study.steps, decisions, inside)))
     return tied_panes(shown)
 
@@ -44,7 +47,7 @@ def _rows(
     for number, tied in enumerate(lines, 1):
         while tied.line and missing and missing[0] < tied.line:
             rows.append(_gone(missing.pop(0), ties, steps, decisions))
-        rows.append((number, tied.text, ties.get(tied.line) if tied.line else None))
+        rows.append((number, _short(tied.text), ties.get(tied.line) if tied.line else None))
     if lines:
         rows += [_gone(line, ties, steps, decisions) for line in missing]
     return rows or [(None, "nothing was exported", None)]
@@ -68,9 +71,42 @@ def _of_user(lines: Sequence[TiedLine]) -> list[TiedLine]:
     return [tied for block in own for tied in block]
 
 
-def _ties(lines: Sequence[int | None]) -> dict[int, int]:
-    """A tint for each source line, in the order of the source."""
-    return {line: i % len(LINE_TINTS) for i, line in enumerate(sorted({line for line in lines if line}))}
+def _short(text: str) -> str:
+    """A line of code or of a graph without what its colour says, and with the last part of a mangled name alone."""
+    return _MANGLED.sub(r"\1", text.partition(" # ")[0])
+
+
+def _ties(source: ModelSource, lines: Collection[int]) -> dict[int, int]:
+    """A tint for each of these source lines and for the other statements of their functions, in the order of the source."""
+    tied = set(lines)
+    for function in _functions(source):
+        statements = {
+            node.lineno
+            for node in ast.walk(function)
+            if isinstance(node, ast.stmt)
+            and node is not function
+            and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+            and not (isinstance(node, ast.Return) and isinstance(node.value, ast.Name))
+        }
+        if statements & set(lines):
+            tied |= statements
+    return {line: i % len(LINE_TINTS) for i, line in enumerate(sorted(tied))}
+
+
+def _elses(source: ModelSource) -> dict[int, int]:
+    """The lines that say `else:`, each with the line of its decision."""
+    lines = source.text.splitlines()
+    return {
+        at: node.lineno
+        for node in ast.walk(ast.parse(source.text))
+        if isinstance(node, (ast.If, ast.For, ast.While)) and node.orelse
+        for at in range(node.body[-1].end_lineno or node.lineno, node.orelse[0].lineno)
+        if lines[at - 1].strip().startswith("else")
+    }
+
+
+def _functions(source: ModelSource) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(ast.parse(source.text)) if isinstance(node, ast.FunctionDef)]
 
 
 def _decisions(source: ModelSource) -> set[int]:
@@ -79,8 +115,8 @@ def _decisions(source: ModelSource) -> set[int]:
 
 def _inside(source: ModelSource) -> set[int]:
     """The lines of functions."""
-    found: set[int] = set()
-    for node in ast.walk(ast.parse(source.text)):
-        if isinstance(node, ast.FunctionDef):
-            found |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    return found
+    return {
+        line
+        for function in _functions(source)
+        for line in range(function.lineno, (function.end_lineno or function.lineno) + 1)
+    }

@@ -51,7 +51,7 @@ def table(found: Mapping[str, Study], modes: Sequence[str], *, head: str) -> str
         )
         rows.append(f"<tr><th scope='row'>{inline(name)}</th>{cells}</tr>")
     return (
-        f'<div class="ts-scroll" tabindex="0" role="region" aria-label="{escape(head)}"><table class="ts-answers"><thead><tr>'
+        f'<div class="ts-scroll" tabindex="0" role="region" aria-label="{escape(head)}"><table class="ts-answers ts-even"><thead><tr>'
         f"<th>{escape(head)}</th>{names}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 

@@ -70,8 +70,9 @@ def right(study: Study) -> int:
 def said(study: Study) -> str:
     script = sum("prim::Loop" in tied.text for tied in study.modes["script"].graph)
     return (
-        f"Line {LOOP_LINE} left {formats.counted(additions(study), 'addition')} in the trace's graph, and the script's graph has {formats.counted(script, 'loop')}. "
-        f"Of {len(ROWS)} numbers of rows the trace answers {answers.wrong(study, 'trace')} otherwise than eager, the script {answers.wrong(study, 'script')}."
+        f"Line {LOOP_LINE} left {formats.counted(additions(study), 'addition')} in the trace's graph; the script's graph has {formats.counted(script, 'loop')}. "
+        f"Asked with {formats.joined([str(rows) for rows in ROWS])} rows, the trace is wrong {formats.counted(answers.wrong(study, 'trace'), 'time')}, the script "
+        f"{formats.counted(answers.wrong(study, 'script'), 'time')}."
     )
 
 
@@ -93,7 +94,7 @@ def grown(study: Study, steps: int) -> tuple[list[TiedLine], int]:
 
 def show(study: Study) -> None:
     """The graph as it grows, then source and graph side by side."""
-    section("Watch it grow", f"forward runs {len(study.steps)} lines on an input of 3 rows")
+    section("Watch it grow", f"While tracing, {len(study.steps)} lines run: each may add to the graph")
     step = st.slider(
         "lines that have run", 0, len(study.steps), len(study.steps) // 2, key="grown",
         help="One step is one line of forward, in the order in which Python ran them while tracing",
@@ -114,6 +115,7 @@ def show(study: Study) -> None:
 LESSON = Lesson(
     name="what-is-exported",
     title="What is exported",
+    question="What is in the file when you export a model?",
     claim="A trace is what happened; a script is what was written.",
     text="[eager|Eager] runs this model line by line in Python. A [trace] runs it once, on an [example input] of 3 rows, and keeps each "
     "[operator] that was called. A [script] compiles the source instead. Both become a [graph] in [TorchScript].",
@@ -125,13 +127,14 @@ LESSON = Lesson(
     right=right,
     said=said,
     show=show,
-    why="While tracing, Python ran the loop, and each round called an addition. The loop itself is Python and left nothing. The [script] has "
-    "a loop in its [graph], because it was compiled from the line that says `for`. Lines of one colour belong together: point at one.",
+    reason="While tracing, Python ran the loop, and each round called an addition.",
+    why="Of the loop itself only `unbind` is left, which cuts x into 3 rows: with another number of rows the [trace] is wrong, or raises an error. The "
+    "[script] has a loop in its [graph], because it was compiled from the line that says `for`. Lines of one colour belong together: point at one.",
     mended=Mended(
         text="Say it in one [operator] that takes any number of rows.",
         spec=spec(MENDED),
         said=lambda study: (
-            f"With x.sum(0) the trace answers {answers.wrong(study, 'trace')} of {len(ROWS)} numbers of rows otherwise than eager."
+            f"With `x.sum(0)` the trace is right for {len(ROWS) - answers.wrong(study, 'trace')} of {len(ROWS)} numbers of rows."
         ),
     ),
     check=Choice(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 
 import streamlit as st
 
@@ -113,19 +114,14 @@ def show(study: Study) -> None:
         "How far apart?",
         f"{rounded(export)} against {rounded(eager)}: the same at one digit, not at ten",
     )
+    st.html(digits_table({"eager": eager, f"export, {MODE}": export, "eager in float64": referee}))
     st.html(
         facts_view(
             [
-                ("eager", ", ".join(f"{value:.10f}" for value in flat(eager)), "ten digits of eager's output"),
-                ("export", ", ".join(f"{value:.10f}" for value in flat(export)), "ten digits of the export's output"),
-                ("max |Δ|", formats.delta(largest(export, eager)), "largest absolute difference"),
-                ("‖Δ‖₂", formats.delta(l2(export, eager)), "L2 norm of the difference"),
+                ("max |Δ|", formats.delta(largest(export, eager)), "largest absolute difference of export and eager"),
+                ("‖Δ‖₂", formats.delta(l2(export, eager)), "L2 norm of the difference of export and eager"),
                 ("eager off float64", formats.delta(largest(eager, referee)), "eager against the float64 referee"),
-                (
-                    "export off float64",
-                    formats.delta(largest(export, referee)),
-                    "the export against the float64 referee",
-                ),
+                ("export off float64", formats.delta(largest(export, referee)), "the export against the same"),
             ]
         )
     )
@@ -139,6 +135,18 @@ def show(study: Study) -> None:
     section("And for large outputs?", found)
     figure(growing_delta(points, PLAIN_TOLERANCE, is_dark()), key="growing")
     section("And in 16 bits?", low_precision(study))
+
+
+def digits_table(sides: Mapping[str, Answer]) -> str:
+    """One row a side, its values to ten digits under each other."""
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(name)}</th>{''.join(f'<td>{value:.10f}</td>' for value in flat(side))}</tr>"
+        for name, side in sides.items()
+    )
+    return (
+        '<div class="ts-scroll" tabindex="0" role="region" aria-label="Ten digits"><table class="ts-answers">'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
 
 
 def low_precision(study: Study) -> str:
@@ -166,6 +174,7 @@ def mended_said(study: Study) -> str:
 LESSON = Lesson(
     name="same-answers",
     title="The same answers?",
+    question="Two outputs print the same. Are they the same?",
     claim="A difference means something only beside the size of the output and the precision of its numbers.",
     text="This model gives the probabilities [0.8, 0.1, 0.1], times a scale. [freeze] folds its [batch norm] into the linear layer: the same "
     "mathematics in another order of rounding. The rule that everybody meets first is [largest difference|max |Δ|] below 10⁻⁵.",
@@ -177,7 +186,8 @@ LESSON = Lesson(
     right=right,
     said=said,
     show=show,
-    why="A float32 has 24 bits: about seven digits, whatever the size of the number, so rounding grows with the value. 10⁻⁵ suits outputs near 1 "
+    reason="A float32 holds about seven digits, whatever the size of the number: rounding grows with the value.",
+    why="It has 24 bits. 10⁻⁵ suits outputs near 1 "
     "in float32: some hundred roundings of 6 · 10⁻⁸ each. It is far too strict for outputs of a thousand, too lax for outputs of 10⁻⁶, and "
     "meaningless in float16, which has three digits. The [L2 norm] sums all differences, the maximum names the worst.",
     mended=Mended(

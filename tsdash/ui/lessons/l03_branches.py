@@ -9,7 +9,7 @@ from tsdash.plots import parting_curves
 from tsdash.study import Study, StudySpec, asked
 from tsdash.ui import answers, service
 from tsdash.ui.lesson import Choice, Lesson, Mended, model
-from tsdash.ui.page import figure, is_dark, section
+from tsdash.ui.page import as_markdown, figure, is_dark, section
 
 FILE = """import torch
 
@@ -103,28 +103,30 @@ def show(study: Study) -> None:
     figure(parting_curves(MEANS, sides, is_dark(), at=mean, axes=("mean of x", "mean of the answer")), key="curves")
     warned = live.modes["trace"].export.warnings
     if warned:
-        st.caption(f"What torch said while tracing, line {warned[0].line}: {warned[0].message.splitlines()[0][:200]}")
+        st.caption(f"What torch said while tracing, line {warned[0].line}: {as_markdown(answers.told(warned[0]))}")
 
 
 LESSON = Lesson(
     name="branches",
     title="Tracing and control flow",
+    question="What happens to an if when it is traced?",
     claim="Tracing keeps the branch that the example input took.",
-    text="A [trace] calls your function once and writes down the tensor [operator|operators] it sees. Python's `if` is not an operator, "
-    "so the [control flow] is gone. This one is traced with an [example input] whose mean is −0.5.",
+    text="A [trace] calls your function once and writes down the tensor [operator|operators] it sees. Python's `if` is [control flow], not "
+    "an operator. This one is traced with an [example input] whose mean is −0.5.",
     spec=spec(EXAMPLE),
     predict=Choice(
         question="The trace now gets x = [−2, 3]: its mean is 0.5. What does it answer?",
         options=(
-            "[0, 6]: relu(x · 2), as eager does",
-            "[0, 2]: relu(x − 1), the branch of the example",
+            "[0, 6]: relu(x · 2)",
+            "[0, 2]: relu(x − 1)",
             "It raises an error",
         ),
     ),
     right=right,
     said=said,
     show=show,
-    why="While tracing, `x.mean() > 0` became a Python bool, once. The line that did not run left nothing behind. The [script] is "
+    reason="While tracing, `x.mean() > 0` became a Python bool, once.",
+    why="The line that did not run left nothing behind. The [script] is "
     "compiled from the source and keeps both branches. The curves part exactly where the condition changes, and nowhere else: an "
     "input on the example's side proves nothing about the other.",
     mended=Mended(
@@ -132,7 +134,7 @@ LESSON = Lesson(
         "is that both sides are computed every time.",
         spec=spec(EXAMPLE, MENDED),
         said=lambda study: (
-            f"With torch.where the trace differs from eager at {answers.wrong(study, 'trace')} of {formats.count(len(study.eager))} inputs."
+            f"With `torch.where` the trace is right at {len(study.eager) - answers.wrong(study, 'trace')} of {formats.count(len(study.eager))} inputs."
         ),
     ),
     check=Choice(

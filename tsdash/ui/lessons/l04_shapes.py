@@ -10,6 +10,7 @@ from tsdash.spec import Case
 from tsdash.study import Question, Study, StudySpec
 from tsdash.tokens import OUTCOMES
 from tsdash.ui import answers
+from tsdash.ui.html import code_view
 from tsdash.ui.lesson import Choice, Lesson, Mended, model
 from tsdash.ui.page import section
 from tsdash.ui.style import pair
@@ -33,6 +34,7 @@ def make_inputs(batch=2, seq=8):
 """
 MENDED = FILE.replace("int(x.shape[1] / 2)", "x.shape[1] // 2")
 BATCHES = (1, 2, 3, 4)
+LENGTH = 8  # of the example
 LENGTHS = (4, 6, 8, 9, 10, 12, 16)
 
 
@@ -53,7 +55,7 @@ def agreeing(study: Study, mode: str) -> dict[tuple[int, int], bool]:
 def right(study: Study) -> int:
     """0: both follow; 1: the batch follows and the length does not; 2: neither."""
     same = agreeing(study, "trace")
-    batch = all(same[b, 8] for b in BATCHES)
+    batch = all(same[b, LENGTH] for b in BATCHES)
     length = all(same[2, s] for s in LENGTHS)
     return 0 if batch and length else 1 if batch else 2
 
@@ -71,10 +73,14 @@ def show(study: Study) -> None:
     """One grid a mode: batch down, length across."""
     section("Which sizes?", "A trace of batch 2 and length 8, asked at others")
     st.html(f'<div class="ts-panes">{"".join(sizes(study, mode) for mode in ("trace", "script"))}</div>')
-    code = [tied.text.strip() for tied in study.modes["trace"].code if "torch.slice" in tied.text]
+    code = [tied.text.strip() for tied in study.modes["trace"].code if f", {LENGTH // 2})" in tied.text]
     if code:
-        st.caption("What the trace kept of the slice: the number in it is the half of 8.")
-        st.code("\n".join(code), language="python")
+        st.html(
+            code_view(
+                "\n".join(code),
+                title=f"What the trace kept of the slice: it ends at {LENGTH // 2}, the half of {LENGTH}",
+            )
+        )
 
 
 def sizes(study: Study, mode: str) -> str:
@@ -95,6 +101,7 @@ def _cell(same: bool) -> str:
 LESSON = Lesson(
     name="shapes",
     title="Shapes that are baked",
+    question="May the batch and the length change after tracing?",
     claim="A size stays symbolic until it becomes a Python number.",
     text="In a [trace] `x.shape[0]` is an [operator] that reads the size at each call: it is [symbolic]. `int()`, `len()`, `math` and `min` turn "
     "it into a Python number, and a Python number is a [constant]. This trace is recorded at batch 2 and length 8.",
@@ -106,18 +113,18 @@ LESSON = Lesson(
     right=right,
     said=said,
     show=show,
-    why="`x.shape[1] / 2` is a float, and `int()` made it the Python number 4. The slice ends at 4 whatever comes in: at length 9 that is right "
-    "by luck, because half of 9 rounds to 4 as well. The batch size was only divided by, so it stayed [symbolic].",
+    reason="`int()` made the half of the example's length the Python number 4.",
+    why="The slice ends at 4 whatever comes in: at length 9 that is right by luck, because `int(4.5)` is 4 as well. The batch size was only divided by, so it stayed [symbolic].",
     mended=Mended(
         text="Stay with operators on sizes: `//`, `%`, `view`, `arange` keep them [symbolic].",
         spec=spec(MENDED),
         said=lambda study: (
-            f"With // the trace is right at {sum(agreeing(study, 'trace').values())} of {len(BATCHES) * len(LENGTHS)} sizes."
+            f"With `//` the trace is right at {sum(agreeing(study, 'trace').values())} of {len(BATCHES) * len(LENGTHS)} sizes."
         ),
     ),
     check=Choice(
         question="Which of these keeps the length symbolic in a trace?",
-        options=("len(x[0])", "x.shape[1] - 1", "math.ceil(x.shape[1] / 2)"),
+        options=("`len(x[0])`", "`x.shape[1] - 1`", "`math.ceil(x.shape[1] / 2)`"),
     ),
     answer=1,
     because="Arithmetic on a size is recorded. `len` and `math` need a Python number, so they take one and leave a [constant].",

@@ -6,7 +6,7 @@ import streamlit as st
 
 from tsdash import formats
 from tsdash.study import Array, Study, StudySpec, asked
-from tsdash.ui import answers, variants
+from tsdash.ui import answers, asking, variants
 from tsdash.ui.lesson import Choice, Lesson, Mended, model
 from tsdash.ui.page import section
 
@@ -71,12 +71,12 @@ def said(study: Study) -> str:
     script = study.modes["script"].answers
     return (
         f"With limit 0, eager clamps to {answers.written(study.eager[0])} and the script to {answers.written(script[0])}. "
-        f"Over the limits {formats.joined([str(limit) for limit in LIMITS])} it is wrong {answers.wrong(study, 'script')} times, without a word."
+        f"Over the limits {formats.joined([str(limit) for limit in LIMITS])} it is wrong {formats.counted(answers.wrong(study, 'script'), 'time')}, without a word."
     )
 
 
 def show(study: Study) -> None:
-    st.html(answers.table(study, [f"limit {limit}" for limit in LIMITS]))
+    asking.asked(study, [f"limit {limit}" for limit in LIMITS])
     section("What about other Python?", "Captured, refused, or changed: six constructs, compiled just now")
     specs = {
         name: StudySpec(model=model("construct", NUMBER.format(body=body)), modes=("script",), questions=(asked(X),))
@@ -88,6 +88,7 @@ def show(study: Study) -> None:
 LESSON = Lesson(
     name="scripting",
     title="Scripting",
+    question="Does TorchScript mean what Python means?",
     claim="Script keeps control flow, refuses what it does not know, and now and then means something else.",
     text="A [script] reads your source as [TorchScript], a small typed language that looks like Python. What it does not know it refuses. "
     "What it knows under the same spelling, it may define differently.",
@@ -99,13 +100,14 @@ LESSON = Lesson(
     right=right,
     said=said,
     show=show,
-    why="In [TorchScript] `or` gives a bool, not one of its operands: `limit or 8` is True, which is 1 where an int is wanted. Likewise `round` "
+    reason="In TorchScript `or` gives a bool, not one of its operands.",
+    why="`limit or 8` is True, which is 1 where an int is wanted. Likewise `round` "
     "gives a float, and `//` on floats divides first and then rounds down. Refusals cost a minute; these cost a release.",
     mended=Mended(
         text="Write what you mean with words that both languages define alike: a conditional expression, not the value of an `or`.",
         spec=spec(MENDED),
         said=lambda study: (
-            f"With a conditional the script is wrong for {answers.wrong(study, 'script')} of {len(LIMITS)} limits."
+            f"With a conditional the script is right for {len(LIMITS) - answers.wrong(study, 'script')} of {len(LIMITS)} limits."
         ),
     ),
     check=Choice(

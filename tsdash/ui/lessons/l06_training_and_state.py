@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from tsdash.study import Question, Study, StudySpec, asked
-from tsdash.ui import answers
+from tsdash.ui import answers, asking
 from tsdash.ui.lesson import Choice, Lesson, Mended, model
+from tsdash.ui.page import as_markdown
 
 FILE = """import torch
 
@@ -41,8 +42,8 @@ MENDED = (
 )
 X = [1.0] * 6
 ASKED: dict[str, Question] = {
-    "as it was made (training), seed 0": asked(X),
-    "as it was made, seed 1": asked(X, seed=1),
+    "in training mode, seed 0": asked(X),
+    "in training mode, seed 1": asked(X, seed=1),
     "after .eval()": asked(X, training=False),
     "after .eval(), third call": asked(X, training=False, call=3),
 }
@@ -76,10 +77,10 @@ def said(study: Study) -> str:
 
 
 def show(study: Study) -> None:
-    st.html(answers.table(study, list(ASKED)))
+    asking.asked(study, list(ASKED))
     warned = study.modes["trace"].export.warnings
     if warned:
-        st.caption(f"What torch said while tracing: {warned[0].message.strip().splitlines()[0][:240]}")
+        st.caption(f"What torch said while tracing: {as_markdown(answers.told(warned[0]))}")
 
 
 def mended_show(study: Study) -> None:
@@ -89,18 +90,20 @@ def mended_show(study: Study) -> None:
 LESSON = Lesson(
     name="training-and-state",
     title="Training mode and state",
+    question="Which mode, and which state, does an export keep?",
     claim="A trace stays in the mode, and at the call, in which it was recorded.",
     text="A new module is in [training mode]: [dropout] drops, [batch norm] uses the batch. This model was exported without calling `.eval()`. "
     "It also counts its calls, in a buffer that it sets anew each time: [state].",
     spec=spec(FILE, tuple(ASKED.values())),
     predict=Choice(
         question="The trace is loaded and told .eval(). Does it still drop elements?",
-        options=("No: eval switches dropout off", "Yes: the mode is a constant in the trace"),
+        options=("It does not: eval switches dropout off", "It does: eval does not reach into the trace"),
     ),
     right=right,
     said=said,
     show=show,
-    why="In the [trace] `dropout(x, 0.5, True)` has a [constant] True; [batch norm] has one too. That `self.calls` was set is no "
+    reason="The mode is an argument of dropout, and in the trace it is a constant.",
+    why="`dropout(x, 0.5, True)` says the [graph] of the [trace]; [batch norm] has such a [constant] too. That `self.calls` was set is no "
     "[operator], so it is not in the [graph]: each call begins at the same number. A [script] keeps both. Random numbers are drawn anew in each call, also by a trace: "
     "the first two rows agree because both sides start from one seed.",
     mended=Mended(
@@ -108,7 +111,7 @@ LESSON = Lesson(
         "recorded too, but tracing itself calls the model and moves it.",
         spec=spec(MENDED, tuple(MENDED_ASKED.values())),
         said=lambda study: (
-            f"Exported after .eval(), the count as an argument: the trace is wrong in {answers.wrong(study, 'trace')} of {len(MENDED_ASKED)} cases."
+            f"Exported after .eval(), the count as an argument, the trace is right in {len(MENDED_ASKED) - answers.wrong(study, 'trace')} of {len(MENDED_ASKED)} cases."
         ),
         show=mended_show,
     ),

@@ -7,7 +7,7 @@ import streamlit as st
 from tsdash import formats
 from tsdash.exporters import EXPORTERS
 from tsdash.study import Question, Study, StudySpec, asked
-from tsdash.ui import answers
+from tsdash.ui import answers, asking
 from tsdash.ui.lesson import Choice, Lesson, Mended, model
 from tsdash.ui.page import section
 
@@ -25,10 +25,10 @@ def make_model():
 
 
 def make_inputs():
-    return (torch.tensor([0.3, 1.3, 100.3]),)
+    return (torch.tensor([0.3, 1.3, 127.6]),)
 """
 MENDED = FILE.replace("torch.ones(x.shape[-1], dtype=x.dtype, device=x.device)", "torch.ones_like(x)")
-X = [0.3, 1.3, 100.3]
+X = [0.3, 1.3, 127.6]
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 ASKED: dict[str, Question] = {
     **{f"{dtype} input": asked(X, dtype=dtype) for dtype in DTYPES},
@@ -65,7 +65,7 @@ def said(study: Study) -> str:
 
 
 def show(study: Study) -> None:
-    st.html(answers.table(study, list(ASKED)))
+    asking.asked(study, list(ASKED))
     section("And the numbers themselves?", precision(study))
 
 
@@ -82,15 +82,17 @@ def precision(study: Study) -> str:
             values = study.eager[at].outputs[0].values
             off = max(abs(a - b) for a, b in zip(values, referee, strict=True))
             parts.append(f"{name} by {formats.delta(off)}")
-    return f"Around 100, eager is off its float64 self: {formats.joined(parts)}"
+    largest = formats.digits(max(referee), 3)
+    return f"For outputs up to {largest}, eager is off its float64 self: {formats.joined(parts)}"
 
 
 LESSON = Lesson(
     name="devices-and-precision",
     title="Devices and precision",
+    question="Does a trace follow the dtype and the device of its input?",
     claim="Where and in what precision a trace was recorded can be part of it.",
-    text="`dtype=x.dtype` and `device=x.device` read the [dtype] and the [device] of the input: Python values, so a [trace] keeps those of the "
-    "example, float32 and cpu. The [meta device] shows without a GPU what would happen on one.",
+    text="`dtype=x.dtype` and `device=x.device` read the [dtype] and the [device] of the input. The [trace] is recorded from a "
+    "float32 input on the cpu. The [meta device] shows without a GPU what would happen on one.",
     spec=spec(FILE),
     predict=Choice(
         question="The trace gets a float16 input. What is the dtype of its answer?",
@@ -99,14 +101,15 @@ LESSON = Lesson(
     right=right,
     said=said,
     show=show,
-    why="The [graph] calls `ones` with [constant|constants] for dtype and device. float16 plus float32 is float32, so the answer has another type; a "
+    reason="A dtype and a device are Python values: the graph calls `ones` with constants.",
+    why="float16 plus float32 is float32, so the answer has another type; a "
     "tensor on another device than cpu cannot be added at all. float16 keeps 11 bits and ends at 65 504; bfloat16 keeps 8 bits and the range "
-    "of float32. Neither can be expected to meet 10⁻⁵.",
+    "of float32. Neither can be expected to meet 10⁻⁵. [constant|Constants] hide in factory calls: `ones`, `zeros`, `arange`, `to`.",
     mended=Mended(
         text="Make new tensors from the input with an operator that takes dtype and device along: `ones_like`, `zeros_like`, `new_zeros`.",
         spec=spec(MENDED),
         said=lambda study: (
-            f"With ones_like the trace is wrong in {answers.wrong(study, 'trace')} of {len(ASKED)} cases."
+            f"With `ones_like` the trace is right in {len(ASKED) - answers.wrong(study, 'trace')} of {len(ASKED)} cases."
         ),
         show=mended_show,
     ),

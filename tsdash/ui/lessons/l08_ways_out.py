@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from tsdash.study import Study, StudySpec, asked
-from tsdash.ui import answers, variants
-from tsdash.ui.lesson import Choice, Lesson, Mended, model
+from tsdash.ui import answers, asking, variants
+from tsdash.ui.html import code_view
+from tsdash.ui.lesson import FILE_END, Choice, Lesson, Mended, model
 from tsdash.ui.page import section
 
 FILE = """import torch
@@ -26,6 +27,7 @@ def make_model():
 def make_inputs():
     return (torch.tensor([3.0, 5.0]),)
 """
+IMPORT = "import torch\n\n\n"
 LOOP = """        while x.abs().max() > 1:
             x = x / 2
         return x
@@ -107,32 +109,37 @@ def said(study: Study) -> str:
 
 
 def show(study: Study) -> None:
-    st.html(answers.table(study, [str(values) for values in INPUTS]))
+    asking.asked(study, [str(values) for values in INPUTS])
     section("The ways out", "Six ways to write it, exported in three modes each, just now")
     with st.spinner("Exporting eighteen times"):
         found = variants.studies({name: spec(text) for name, text in WAYS.items()})
     st.html(variants.table(found, MODES, head="written as"))
     chosen = st.selectbox(
-        "Show the source of", list(WAYS), index=1, key="way", help="The model that a row of the table ran"
-    )
-    st.code(WAYS[chosen or "as it is"].partition("\n\ndef make_model")[0], language="python")
+        "Show the source of", list(WAYS), index=1, key="way", width=420, format_func=lambda name: name.replace("`", ""),
+        help="The model that a row of the table ran",
+    )  # fmt: skip
+    way = chosen or "as it is"
+    text = WAYS[way].partition(FILE_END)[0].removeprefix(IMPORT)
+    st.html(code_view(text, title=way.replace("`", ""), first_line=IMPORT.count("\n") + 1))
 
 
 LESSON = Lesson(
     name="ways-out",
     title="Not supported, and the ways out",
+    question="What helps where a construct cannot be exported?",
     claim="There is a way out for almost every construct; each has a price.",
-    text="A loop that runs until a tensor is small is [control flow] on values. A [trace] unrolls it, a [script] compiles it, [torch.export] "
-    "wants to know in advance. This one is exported from an example that needs three rounds.",
+    text="A loop that runs until a tensor is small is [control flow] on values: nobody knows beforehand how many rounds it takes. This one is "
+    "exported by [trace], [script] and [torch.export] from an [example input] that needs three.",
     spec=spec(FILE),
     predict=Choice(
-        question="Which mode answers as eager does, for inputs of any size?",
+        question="Which mode answers as eager does, for small and for large values?",
         options=("trace", "script", "export"),
     ),
     right=right,
     said=said,
     show=show,
-    why="[torch.export] refuses what it cannot record, with the line: better an error today than a wrong answer later. `script_if_tracing` compiles one "
+    reason="A trace unrolled the loop, the script compiled it, torch.export refused it.",
+    why="[torch.export] refuses what it cannot record: better an error today than a wrong answer later. `script_if_tracing` compiles one "
     "function while the rest is traced; a scripted module inside a traced one does the same. `ignore` leaves Python behind: it works until "
     "the model is saved, for the file cannot hold it.",
     mended=Mended(

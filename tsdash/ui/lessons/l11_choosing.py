@@ -18,12 +18,13 @@ TAIL = "\n\n\ndef make_model():\n    return Model()\n\n\ndef make_inputs(rows=3)
 BRANCH = f"{HEAD}        if x.sum() > 0:\n            return x * 2\n        return x - 1{TAIL}"
 WHERE = f"{HEAD}        return torch.where(x.sum() > 0, x * 2, x - 1){TAIL}"
 CONSTRUCTS = {
-    "a branch on a value": BRANCH,
-    "a number of rounds from a size": f"{HEAD}        for i in range(x.shape[0]):\n            x = x + i\n        return x{TAIL}",
-    "a lambda": f"{HEAD}        double = lambda a: a * 2\n        return double(x){TAIL}",
-    "a number from .item()": f"{HEAD}        return x * x[0].item(){TAIL}",
-    "operators alone": WHERE,
+    "a branch: `if x.sum() > 0:`": BRANCH,
+    "rounds from a size: `for i in range(x.shape[0]):`": f"{HEAD}        for i in range(x.shape[0]):\n            x = x + i\n        return x{TAIL}",
+    "a lambda: `double = lambda a: a * 2`": f"{HEAD}        double = lambda a: a * 2\n        return double(x){TAIL}",
+    "a value as a number: `x * x[0].item()`": f"{HEAD}        return x * x[0].item(){TAIL}",
+    "operators alone: `torch.where(…)`": WHERE,
 }
+NAME_PX, BOX_PX = 400, 80
 INPUTS = ([1.0, 2.0, 3.0], [-1.0, -2.0, -3.0], [1.0, 2.0, 3.0, 4.0, 5.0])
 
 
@@ -44,15 +45,8 @@ def said(study: Study) -> str:
 def show(study: Study) -> None:
     """The table to fill, what running it shows, and the recommendation for a model of the reader's."""
     section("Your table", "Mark the modes that keep each construct, then compare with what runs")
-    marked = {}
-    for i, name in enumerate(CONSTRUCTS):
-        marked[name] = st.pills(
-            name,
-            MODES,
-            selection_mode="multi",
-            key=f"keeps {i}",
-            help="All modes that answer as eager does, whatever the input",
-        )
+    st.caption("A mode keeps a construct if it answers as eager does, whatever the input.")
+    marked = {name: _row(i, name) for i, name in enumerate(CONSTRUCTS)}
     if st.button("Compare", key="compare", help="Export each of them in each mode now"):
         st.session_state["compared"] = True
     if st.session_state.get("compared"):
@@ -61,6 +55,13 @@ def show(study: Study) -> None:
         st.markdown(f"**{as_markdown(score(found, marked))}**")
         st.html(variants.table(found, MODES, head="construct"))
     _recommend()
+
+
+def _row(number: int, name: str) -> list[str]:
+    """A row of the table to fill: the modes that the reader marks for a construct."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.markdown(as_markdown(name), width=NAME_PX)
+        return [mode for mode in MODES if st.checkbox(mode, key=f"keeps {number} {mode}", width=BOX_PX, help=None)]
 
 
 def score(found: dict[str, Study], marked: dict[str, list[str]]) -> str:
@@ -118,21 +119,23 @@ def _recommended(run: int) -> None:
 LESSON = Lesson(
     name="choosing",
     title="Choosing",
+    question="Which mode for which model?",
     claim="Choose the mode that keeps your model, then the one with a future, then the fast one.",
-    text="[trace], [script] and [torch.export] fail in different ways: wrong without a word, refused, or refused with the reason. [TorchScript] is "
+    text="[trace], [script] and [torch.export] fail in different ways, as you have seen. [TorchScript], behind the first two, is "
     "deprecated: it still loads and runs, nothing new is built on it, and PyTorch points to [torch.export].",
     spec=spec(BRANCH),
     predict=Choice(question="A branch on a value. Which mode is wrong without an error?", options=MODES),
     right=right,
     said=said,
     show=show,
-    why="A [trace] records and cannot tell what it missed. A [script] keeps the branch, or refuses a construct. [torch.export] checks its own "
+    reason="A trace cannot tell what it missed; the others refuse.",
+    why="A [script] keeps the branch, or refuses a construct. [torch.export] checks its own "
     "assumptions and refuses a branch on a value. A refusal costs you a rewrite; a silent difference costs you the trust in the model.",
     mended=Mended(
         text="Written with operators alone, a model can be exported in every mode, and you are free to choose the one with a future.",
         spec=spec(WHERE),
         said=lambda study: (
-            "With torch.where: " + "; ".join(f"{mode}: {answers.summary(study, mode)}" for mode in MODES) + "."
+            "With `torch.where`: " + "; ".join(f"{mode}: {answers.summary(study, mode)}" for mode in MODES) + "."
         ),
     ),
     check=Choice(
