@@ -71,6 +71,8 @@ def test_ids_stay_valid(name: str, shape: tuple[int, ...], dtype: torch.dtype, l
     changed = change(name, tensor, seed)
     down, up = name == "minus_one", name == "plus_one"
     allowed = {0, *range(int(tensor.min()) - down, int(tensor.max()) + up + 1)} if tensor.numel() else set()
+    if name == "outside" and tensor.numel():
+        allowed.add(min(2 * int(tensor.max()) + 100, torch.iinfo(dtype).max))
     assert set(changed.flatten().tolist()) <= allowed
 
 
@@ -94,7 +96,11 @@ def test_every_transform_says_what_it_does(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(TRANSFORMS) - {"given"}))
 def test_every_transform_changes_ordinary_values(name: str) -> None:
     """No name in the list is without effect."""
-    tensor = drawn((4, 8), torch.int64, 0, low=3, high=9) if name.endswith("_one") else drawn((4, 8), torch.float32, 0)
+    tensor = (
+        drawn((4, 8), torch.int64, 0, low=3, high=9)
+        if name.endswith("_one") or name == "outside"
+        else drawn((4, 8), torch.float32, 0)
+    )
     assert bits(change(name, tensor)) != bits(tensor)
 
 
@@ -200,6 +206,13 @@ def test_the_gaps_of_a_strided_tensor_hold_valid_values() -> None:
 def test_layouts_apply_on_the_meta_device() -> None:
     """Strides without storage."""
     assert LAYOUTS["transposed"](torch.zeros(2, 3, device="meta")).stride() == (1, 2)
+
+
+def test_one_id_is_put_outside_of_every_table() -> None:
+    """Only one, and never an offset."""
+    assert sorted(change("outside", torch.tensor([3, 5, 4])).tolist())[2] == 110
+    assert sum(a != b for a, b in zip(change("outside", torch.tensor([3, 5, 4])).tolist(), [3, 5, 4], strict=True)) == 1
+    assert change("outside", torch.tensor([0, 2, 5])).tolist() == [0, 2, 5]
 
 
 def test_one_up_and_one_down_leave_what_has_to_begin_at_the_start() -> None:

@@ -31,6 +31,7 @@ STANDARD_VALUES = (
     "ones",
     "plus_one",
     "minus_one",
+    "outside",
 )
 THOROUGH_VALUES = (*STANDARD_VALUES, "uniform", "x1000", "reversed")
 STANDARD_DTYPES = ("float64", "float16", "bfloat16", "inputs:float64")

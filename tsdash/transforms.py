@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 TINY = 1e-6  # far below the 1e-5 of the plain rule, far above float32's smallest normal number
+OUTSIDE = 100  # added to twice the largest integer
 KEPT = 0.1  # share of elements that `sparse` leaves
 
 Transform = Callable[["torch.Tensor", "torch.Generator"], "torch.Tensor"]
@@ -110,6 +111,16 @@ def plus_one(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 def minus_one(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Every integer one down. Those with a 0 or 1 among them stay: an id below 0 and a length of 0 are no inputs."""
     return tensor if int(tensor.min()) <= 1 else tensor - 1
+
+
+@transform("outside", "integer")
+def outside(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """One integer far beyond the others, at a random place: an id that no table has, for checks that have to speak up. Sorted
+    ones (offsets, lengths) stay."""
+    import torch
+
+    beyond = min(2 * int(tensor.max()) + OUTSIDE, torch.iinfo(tensor.dtype).max)
+    return tensor if _is_ordered(tensor) or beyond <= int(tensor.max()) else _with_one(tensor, beyond, generator)
 
 
 @transform("negative", "real", "bool")
