@@ -77,7 +77,8 @@ repro              | spec models transforms inputs exporters plan judge plain   
 diagnose.catalogue | spec                                                               |
 diagnose           | spec errors tracebacks seeds models.loading inputs exporters plan nodes  | torch numpy
                    | tree compare calling effects contract diagnose.catalogue           |
-reach              | spec models.loading                                                | torch (coverage)
+ways               | spec diagnose                                                      | torch
+reach              | spec models.loading ways                                           | torch (coverage)
 localize           | spec seeds inputs exporters calling                                | torch
 steps              | inputs seeds calling localize                                      | torch
 explain            | spec models.loading inputs exporters localize steps diagnose       | torch

@@ -171,6 +171,14 @@ def test_the_sweep_decides_every_clean_teaching_model(name: str, tmp_path: Path)
     assert found is None or not found.one_sided
 
 
+def test_a_choice_inside_an_expression_that_always_went_one_way_is_one_sided(tmp_path: Path) -> None:
+    """coverage.py sees no branch there, and a trace keeps one all the same."""
+    body = "def forward(self, x):\n    y = x if x.size(0) < 9 else -x\n    return y * (2 if self.kind else 3)"
+    found = _forward(body, tmp_path, 2, 3)
+    assert [line.code for line in found.one_sided] == ["y = x if x.size(0) < 9 else -x"]
+    assert _forward(body, tmp_path, 2, 9).one_sided == ()
+
+
 def test_a_function_on_one_line_has_no_branches(tmp_path: Path) -> None:
     """coverage.py takes defining and running it for two ways."""
     found = _forward("def forward(self, x): return x * 2", tmp_path)

@@ -11,9 +11,11 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tsdash import ways
 from tsdash.models.loading import Loaded
 from tsdash.spec import Case, Reach, SourceLine
 
@@ -35,8 +37,23 @@ def measure(
     own = [*loaded.sources.files, *([f"{loaded.sources.root}/*"] if loaded.sources.root else [])]
     measured = coverage.Coverage(data_file=None, config_file=False, branch=True, include=own, messages=False)
     measured.exclude(RAISES)
-    report = folder / "reach.json"
     ends = time.monotonic() + budget_s
+    reach = _lines(loaded, measured, folder / "reach.json", cases, call, ends)
+    return (
+        None
+        if reach is None
+        else replace(reach, one_sided=(*reach.one_sided, *_in_expressions(loaded, cases, call, ends)))
+    )
+
+
+def _lines(
+    loaded: Loaded,
+    measured: Any,
+    report: Path,
+    cases: Sequence[Case],
+    call: Callable[[Case], object],
+    ends: float,
+) -> Reach | None:
     reach = None
     for number, case in enumerate(cases, 1):
         if time.monotonic() > ends:
@@ -82,6 +99,21 @@ def _summed(loaded: Loaded, measured: Any, report: Path, cases: int) -> Reach | 
         one_sided=tuple(line for file in found for line in file.lines(file.one_sided())),
         cases=cases,
     )
+
+
+def _in_expressions(
+    loaded: Loaded, cases: Sequence[Case], call: Callable[[Case], object], ends: float
+) -> Iterator[SourceLine]:
+    """The lines of decisions on the inputs inside expressions that always went one way."""
+    path, text = str(loaded.path), loaded.source.text
+    tree = ast.parse(text)
+    changing = _changing(tree)
+    tests = [test for function, test in ways.inline(tree) if _asks_inputs(test, function, changing)]
+    if tests:
+        wanted = {(path, test.lineno, test.col_offset) for test in tests}
+        lines = text.splitlines()
+        for _, line, _ in sorted(ways.one_way({path: text}, wanted, cases, call, ends)):
+            yield SourceLine(file=loaded.source.filename, line=line, code=lines[line - 1].strip())
 
 
 class _File:

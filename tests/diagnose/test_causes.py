@@ -117,3 +117,39 @@ def test_weights_that_exporting_rounds_are_a_side_effect_of_it(explain):
 
 def test_a_branch_that_writes_to_an_input_is_found_though_the_answers_agree(explain):
     assert _told(explain(CLAMPED, values="x100")) == ("baked_control_flow", True)
+
+
+PARAMETRIZED = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Linear(3, 3)
+        self.bounded = torch.nn.utils.parametrizations.spectral_norm(nn.Linear(3, 3))
+
+    def forward(self, x):
+        y = self.scale(x)
+        return self.bounded(y)  # here
+
+def make_inputs(n=3):
+    return (torch.ones(n, 3),)
+"""
+
+
+def test_a_layer_that_the_compiler_gives_up_in_is_named_where_it_is_called(explain):
+    """The construct that it refuses lies in torch."""
+    assert _told(explain(PARAMETRIZED, "script")) == ("unsupported_python", True)
+
+
+NAMED_TYPE = """
+class Model(nn.Module):
+    def forward(self, x):
+        levels = 255 if x.type() == "torch.FloatTensor" else 15  # here
+        return torch.round(x * levels)
+
+def make_inputs(n=3):
+    return (torch.ones(n) / 7,)
+"""
+
+
+def test_a_choice_by_the_name_of_a_type_is_one_by_dtype(explain):
+    assert _told(explain(NAMED_TYPE, dtype="float64")) == ("dtype_baked", True)

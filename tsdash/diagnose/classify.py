@@ -31,6 +31,7 @@ _READS = {
         "get_default_dtype",
         "can_cast",
         "promote_types",
+        "type",
         "result_type",
         "is_autocast_enabled",
         "is_autocast_cpu_enabled",

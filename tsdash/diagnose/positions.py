@@ -33,6 +33,10 @@ def of_compilation(lab: Laboratory) -> Position:
                 line = _line_of(function, thing, lab)
                 if line is not None:
                     return lab.name(function.__code__.co_filename), line
+        for function in reversed(functions):
+            line = _line_of_submodule(function, frames, lab)
+            if line is not None:
+                return lab.name(function.__code__.co_filename), line
         if functions:
             last = functions[-1]
             return lab.name(last.__code__.co_filename), last.__code__.co_firstlineno
@@ -84,26 +88,40 @@ def _functions(frame: FrameType, lab: Laboratory) -> Iterator[FunctionType]:
                 yield function
 
 
+def _line_of_submodule(function: FunctionType, frames: list[FrameType], lab: Laboratory) -> int | None:
+    """The line of a method that names the submodule at which the compiler gave up: `self.norm` of the module that has it."""
+    modules = list(dict.fromkeys(frame.f_locals["nn_module"] for frame in frames if "nn_module" in frame.f_locals))
+    owners = [module for module in modules if _has(module, function)]
+    if not owners or modules[-1] is owners[-1]:
+        return None
+    inner = modules[modules.index(owners[-1]) + 1]
+    names = [name for name, child in owners[-1].named_children() if child is inner]
+    definition = _definition(function, lab)
+    for node in ast.walk(definition) if definition is not None else ():
+        if isinstance(node, ast.Attribute) and node.attr in names and isinstance(node.value, ast.Name):
+            return node.lineno
+    return None
+
+
+def _has(module: Any, function: FunctionType) -> bool:
+    return isinstance(module, torch.nn.Module) and getattr(type(module), function.__name__, None) is function
+
+
+def _definition(function: FunctionType, lab: Laboratory) -> ast.FunctionDef | None:
+    tree = lab.instrumentation.trees.get(function.__code__.co_filename)
+    first = function.__code__.co_firstlineno
+    found = (node for node in (ast.walk(tree) if tree is not None else ()) if isinstance(node, ast.FunctionDef))
+    return next((node for node in found if first in (node.lineno, *(d.lineno for d in node.decorator_list))), None)
+
+
 def _line_of(function: FunctionType, thing: Any, lab: Laboratory) -> int | None:
     """The line of the first name or attribute in a function that stands for `thing`."""
-    tree = lab.instrumentation.trees.get(function.__code__.co_filename)
     scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
-    if tree is None or thing is None or isinstance(thing, (str, int)):
+    definition = _definition(function, lab)
+    if definition is None or thing is None or isinstance(thing, (str, int)):
         return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and function.__code__.co_firstlineno in (
-            node.lineno,
-            *(d.lineno for d in node.decorator_list),
-        ):
-            return next(
-                (
-                    part.lineno
-                    for part in ast.walk(node)
-                    if isinstance(part, (ast.Name, ast.Attribute)) and _stands_for(part, scope) is thing
-                ),
-                None,
-            )
-    return None
+    parts = (part for part in ast.walk(definition) if isinstance(part, (ast.Name, ast.Attribute)))
+    return next((part.lineno for part in parts if _stands_for(part, scope) is thing), None)
 
 
 def _stands_for(node: ast.expr, scope: dict[str, Any]) -> Any:
