@@ -277,6 +277,16 @@ def test_facts_hold_where_a_few_float32_are_far_apart(
     assert facts.max_ulp == max(steps, default=0)
 
 
+def test_a_far_pair_among_close_ones_keeps_its_place() -> None:
+    """A pair that is put aside comes before later ones whose |Δ| is the same, and so does the NaN among them."""
+    expected = torch.full((128,), 8.0)
+    actual = torch.where(torch.arange(128) % 16 == 8, 10.0, torch.nextafter(expected, torch.tensor(9.0)))
+    actual[[3, 70]], expected[[3, 70]] = torch.tensor([3.0, NAN]), torch.tensor([1.0, -1.0])
+    with mock.patch.object(chunks, "CHUNK", 32):
+        worst = compare(actual, expected, path="output").worst
+    assert [element.index[0] for element in worst] == [70, 3, *range(8, 128, 16)]
+
+
 @settings(max_examples=40)
 @given(pair=outputs(FLOATS), other=st.sampled_from(DTYPES), chunk=st.sampled_from((1, 5, 2**15)))
 def test_two_dtypes_are_compared_by_value_and_never_identical(

@@ -56,10 +56,13 @@ tree               | spec nodes                                                 
 decades            |                                                                    | numpy
 chunks             |                                                                    | torch numpy
 argmax             |                                                                    | numpy
+tally              | decades                                                            | torch numpy
 bits               | chunks                                                             | torch numpy
 norms              | chunks                                                             | torch numpy
-totals             | spec decades chunks argmax bits norms                              | torch numpy
-compare            | spec decades chunks argmax bits norms totals                       | torch numpy
+totals             | spec decades chunks tally                                          | torch numpy
+widened            | chunks argmax tally bits totals                                    | torch numpy
+close              | chunks argmax tally totals widened                                 | torch numpy
+compare            | spec chunks argmax tally bits norms totals widened close           | torch numpy
 elements           | spec decades (chunks)                                              | numpy (torch)
 stats              | spec                                                               | numpy
 timing             | spec stats                                                         | torch

@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,7 +19,16 @@ CHUNK = 2**16  # elements: few enough to stay in cache, enough to make little of
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
 
+_ROW = 2**13
+_FLOATS: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64}
+_NUMPY: dict[torch.dtype, Any] = {  # dtypes that numpy has too, with the integers they are read as
+    **dict.fromkeys((torch.float64, torch.complex128, torch.int64, torch.uint64), np.int64),
+    **dict.fromkeys((torch.float32, torch.complex64, torch.int32), np.int32),
+    **dict.fromkeys((torch.float16, torch.int16), np.int16),
+    **dict.fromkeys((torch.int8, torch.uint8, torch.bool), np.int8),
+}
 INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -67,34 +76,49 @@ def spans(shape: tuple[int, ...]) -> Iterator[Span]:
             start += elements
 
 
-class _Reader:
+class Reader:
     """A tensor's elements as the integers they are stored in, two a complex number.
 
     They are the tensor's own memory where that is dense, else a copy that the next span overwrites.
     """
 
     def __init__(self, tensor: torch.Tensor) -> None:
-        self._tensor = readable(tensor.detach())
-        self._per_element = 2 if tensor.is_complex() else 1
-        self._copy = None
-        dense = tensor.device.type == "cpu" and tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg()
-        if not dense:
-            self._copy = torch.empty(min(CHUNK, tensor.numel()), dtype=self._tensor.dtype)
-        self._bits = bits_of(self._tensor.reshape(-1) if self._copy is None else self._copy)
+        self.dtype = tensor.dtype
+        self.parts = 2 if tensor.is_complex() else 1
+        self._tensor = tensor = readable(tensor.detach())
+        self.shape = tuple(tensor.shape)  # of one axis or more
+        self._array, self._copy = None, None
+        if not (tensor.is_cpu and tensor.is_contiguous()) or tensor.is_conj() or tensor.is_neg():
+            self._copy = tensor = torch.empty(min(CHUNK, tensor.numel()), dtype=tensor.dtype)
+        elif tensor.dtype in _NUMPY:
+            self._array = tensor.numpy()
+            self._bits: Integers = self._array.reshape(-1).view(_NUMPY[tensor.dtype])
+            return
+        self._bits = bits_of(tensor)
 
     def read(self, span: Span) -> Integers:
-        count = span.elements * self._per_element
         if self._copy is None:
-            start = span.start * self._per_element
-            return self._bits[start : start + count]
+            start = span.start * self.parts
+            return self._bits[start : start + span.elements * self.parts]
         self._copy[: span.elements].view(span.shape).copy_(span.of(self._tensor))
-        return self._bits[:count]
+        return self._bits[: span.elements * self.parts]
+
+    def numbers_at(self, flat: Places) -> list[Any]:
+        """Single elements as Python's int, bool, float or complex, exactly."""
+        if self._array is not None:
+            return list(self._array.take(flat).tolist())
+        places = tuple(map(torch.from_numpy, np.unravel_index(flat, self._tensor.shape)))
+        if self.parts == 2:
+            return list(self._tensor[places].to(torch.complex128).tolist())
+        # Not every dtype can be indexed, but the integers of its width can.
+        some = self._tensor.view(INTEGERS[self._tensor.element_size()])[places].view(self._tensor.dtype)
+        return list((some.to(torch.float64) if some.is_floating_point() else some).tolist())
 
 
-def together(*tensors: torch.Tensor) -> Iterator[tuple[Span, list[Integers]]]:
+def together(tensors: Sequence[torch.Tensor | Reader]) -> Iterator[tuple[Span, list[Integers]]]:
     """Tensors of one shape in C order: every span with the bits of its elements in each, see `as_tensor`."""
-    readers = [_Reader(tensor) for tensor in tensors]
-    for span in spans(tuple(tensors[0].shape) or (1,)):
+    readers = [Reader(tensor) if isinstance(tensor, torch.Tensor) else tensor for tensor in tensors]
+    for span in spans(readers[0].shape):
         yield span, [reader.read(span) for reader in readers]
 
 
@@ -112,10 +136,10 @@ def _is_packed(dtype: torch.dtype) -> bool:
     }
 
 
-def bits_of(flat: torch.Tensor) -> Integers:
-    """A dense tensor's memory as integers of its dtype's width, two a complex number."""
-    flat = torch.view_as_real(flat).reshape(-1) if flat.is_complex() else flat
-    return flat.view(INTEGERS[flat.element_size()]).numpy()
+def bits_of(dense: torch.Tensor) -> Integers:
+    """A dense tensor's memory, flat, as integers of its dtype's width, two a complex number."""
+    dense = torch.view_as_real(dense) if dense.is_complex() else dense
+    return dense.view(INTEGERS[dense.itemsize]).numpy().reshape(-1)
 
 
 def as_tensor(bits: Integers, dtype: torch.dtype) -> torch.Tensor:
@@ -126,16 +150,25 @@ def as_tensor(bits: Integers, dtype: torch.dtype) -> torch.Tensor:
 class Scratch:
     """Arrays for one chunk, all views of the thread's own memory, which every chunk overwrites."""
 
-    def __init__(self, memory: list[torch.Tensor], elements: int, parts: int) -> None:
+    def __init__(self, memory: list[torch.Tensor], ones: torch.Tensor, elements: int, parts: int) -> None:
         self.tensors = [side[: elements * parts] for side in memory[:3]]
         self.actual, self.expected, self.delta = (
             tensor.numpy() for tensor in self.tensors
         )  # two numbers a complex one
+        self.codes = memory[2][:elements].view(torch.int64)  # where `delta` lies
+        self.rows = [_rows(side) for side in (self.expected, self.delta)]
         self.scale, self.other = (side[:elements].numpy() for side in memory[3:5])
-        self.codes = self.other.view(np.uint64)  # these four lie where `other` lies
-        self.steps, self.spare = self.other.view(np.int32)[:elements], self.other.view(np.int32)[elements:]
-        self.narrow = self.other.view(np.float32)[:elements]
+        self.narrow, self.spare = self.scale.view(np.float32)[:elements], self.scale.view(np.float32)[elements:]
+        self.steps = self.other.view(np.int32)[:elements]
         self.mask: Mask = memory[5][: elements * parts].numpy()
+        self.ones = ones[:elements]  # not to be overwritten
+
+
+def _rows(numbers: Floats) -> tuple[Floats, Floats]:
+    """A table of them, and what is left over. To rows so short numpy's BLAS sets no threads of its own."""
+    count = max(1, math.ceil(len(numbers) / _ROW))
+    length = len(numbers) // count
+    return numbers[: count * length].reshape(count, length), numbers[count * length :]
 
 
 class _Memory(threading.local):
@@ -149,7 +182,8 @@ class _Memory(threading.local):
             self.room = elements * parts
             memory = [torch.empty(self.room, dtype=torch.float64) for _ in range(5)]
             memory.append(torch.empty(self.room, dtype=torch.bool))
-            self._cut = functools.lru_cache(8)(functools.partial(Scratch, memory))  # spans come in few lengths
+            ones = torch.ones(self.room, dtype=torch.int32)
+            self._cut = functools.lru_cache(8)(functools.partial(Scratch, memory, ones))  # spans come in few lengths
         return self._cut(elements, parts)
 
 
@@ -165,8 +199,10 @@ class Chunk:
     bits: tuple[Integers, Integers]  # of actual and of expected
     dtypes: tuple[torch.dtype, torch.dtype]
     scratch: Scratch
+    at: Places | None = None  # the elements' flat indices, where they do not follow one another
     bad: Mask | None = None  # numbers that `set_apart` set to zero on both sides
     apart: int = 0  # elements that disagree in NaN or Inf
+    equal: bool | None = None  # bit by bit, where somebody has looked
 
     def __post_init__(self) -> None:
         self.elements = self.span.elements
@@ -176,15 +212,25 @@ class Chunk:
         """Both sides in their own dtypes."""
         return as_tensor(self.bits[0], self.dtypes[0]), as_tensor(self.bits[1], self.dtypes[1])
 
+    def flat(self, places: Places) -> Places:
+        """Flat indices in the outputs of elements of this chunk."""
+        return places + self.span.start if self.at is None else self.at[places]
+
     def widen(self) -> None:
         """Fill `actual` and `expected`."""
-        for numbers, side in zip(self.tensors(), self.scratch.tensors, strict=False):
-            (side.view(torch.complex128) if self.parts == 2 else side).copy_(numbers)
+        for bits, dtype, side in zip(self.bits, self.dtypes, self.scratch.tensors, strict=False):
+            if self.parts == 1 and dtype in _FLOATS:
+                np.copyto(side.numpy(), bits.view(_FLOATS[dtype]))
+            else:
+                (side.view(torch.complex128) if self.parts == 2 else side).copy_(as_tensor(bits, dtype))
 
     def dots(self) -> tuple[float, float, float]:
-        """Δ·Δ, expected·Δ and expected·expected. Through torch, whose threads are ours to set; numpy's BLAS starts its own."""
-        _, e, d = self.scratch.tensors
-        return float(torch.dot(d, d)), float(torch.dot(e, d)), float(torch.dot(e, e))
+        """Δ·Δ, expected·Δ and expected·expected."""
+        (e, e_rest), (d, d_rest) = self.scratch.rows
+        dd, ed, ee = (sum(np.vecdot(one, other).tolist()) for one, other in ((d, d), (e, d), (e, e)))
+        if len(d_rest):
+            dd, ed, ee = dd + d_rest @ d_rest, ed + e_rest @ d_rest, ee + e_rest @ e_rest
+        return float(dd), float(ed), float(ee)
 
     def subtract(self) -> None:
         """Δ in float64; of 64-bit integers exactly, although float64 cannot tell 2**53 from its successor."""
@@ -226,9 +272,16 @@ def _subtract_integers(actual: torch.Tensor, expected: torch.Tensor, delta: Floa
     np.negative(delta, out=delta, where=~above)
 
 
-def pairs(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Chunk]:
+def pairs(actual: torch.Tensor | Reader, expected: torch.Tensor | Reader) -> Iterator[Chunk]:
     """All elements of two tensors of one shape in C order. One pass at a time: all use the thread's scratch."""
-    parts = 2 if actual.is_complex() or expected.is_complex() else 1
+    actual, expected = (side if isinstance(side, Reader) else Reader(side) for side in (actual, expected))
+    parts = max(actual.parts, expected.parts)
     dtypes = actual.dtype, expected.dtype
-    for span, (actual_bits, expected_bits) in together(actual, expected):
+    for span, (actual_bits, expected_bits) in together((actual, expected)):
         yield Chunk(span, parts, (actual_bits, expected_bits), dtypes, _memory.scratch(span.elements, parts))
+
+
+def gathered(bits: tuple[Integers, Integers], at: Places, dtype: torch.dtype) -> Chunk:
+    """Real elements from anywhere, at most CHUNK, as a chunk of their own. It uses the thread's scratch too."""
+    span = Span(0, len(at), (), 0, (len(at),))
+    return Chunk(span, 1, bits, (dtype, dtype), _memory.scratch(len(at), 1), at)

@@ -8,11 +8,12 @@ import math
 import numpy as np
 import torch
 
-from tsdash import bits, chunks, norms
+from tsdash import bits, chunks, close, norms, widened
 from tsdash.argmax import Flips
-from tsdash.chunks import Mask
-from tsdash.spec import Element, Oracle, OutputFacts
-from tsdash.totals import WORST, Totals, add_up
+from tsdash.chunks import Mask, Reader
+from tsdash.spec import Element, Histogram, Oracle, OutputFacts
+from tsdash.tally import Tally
+from tsdash.totals import DECADES, LOW, WORST, Totals, histogram_of, of_equals
 
 
 def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> OutputFacts:
@@ -27,10 +28,10 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> Outpu
         raise ValueError(
             f"shapes {tuple(actual.shape)} and {tuple(expected.shape)} cannot be compared element by element"
         )
-    actual, expected = actual.detach(), expected.detach()
     flips = _flips_of(actual, expected)
+    sides = Reader(actual), Reader(expected)
     with np.errstate(all="ignore"):
-        totals = add_up(actual, expected, flips)
+        totals, histogram = _add_up(*sides, flips)
         lengths = _norms(actual, expected, totals)
     return OutputFacts(
         path=path,
@@ -43,7 +44,7 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> Outpu
         l2=lengths.l2,
         max_rel=totals.max_rel,
         one_minus_cosine=lengths.one_minus_cosine,
-        max_ulp=totals.max_ulp if bits.has_ulp(actual, expected) else None,
+        max_ulp=totals.max_ulp if actual.dtype == expected.dtype and bits.has_ulp(expected.dtype) else None,
         over_plain=totals.over_plain + totals.apart,
         nan_disagree=totals.nan_disagree,
         inf_disagree=totals.inf_disagree,
@@ -52,8 +53,8 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> Outpu
         argmax_ties=flips.ties if flips else 0,
         flip_gap=flips.largest_gap if flips else 0.0,
         flipped_rows=tuple(flips.first) if flips else (),
-        worst=_worst(actual, expected, totals),
-        histogram=totals.histogram,
+        worst=_worst(*sides, tuple(expected.shape), totals),
+        histogram=histogram,
     )
 
 
@@ -71,14 +72,39 @@ def _score_eps(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).eps if dtype.is_floating_point and "float4" not in str(dtype) else 0.0
 
 
-def _worst(actual: torch.Tensor, expected: torch.Tensor, totals: Totals) -> tuple[Element, ...]:
+def _add_up(actual: Reader, expected: Reader, flips: Flips | None) -> tuple[Totals, Histogram]:
+    """One pass over all elements. `flips`, where given, counts the rows whose largest element moves."""
+    elements, one_dtype = math.prod(expected.shape), actual.dtype == expected.dtype
+    float32 = one_dtype and expected.dtype == torch.float32
+    if elements > chunks.CHUNK and bits.all_equal(actual, expected):
+        return of_equals(elements)
+    totals, tally, aside = Totals(same=one_dtype), Tally(LOW, DECADES), close.Aside()
+    for chunk in chunks.pairs(actual, expected):
+        if float32 and close.add(chunk, totals, tally, flips, aside):
+            continue
+        if chunk.equal is None:
+            chunk.equal = one_dtype and bits.equal(*chunk.bits, chunk.scratch.mask)
+        if not chunk.equal:
+            widened.add(chunk, totals, tally, flips)
+        elif chunk.elements == elements:
+            return of_equals(elements)
+        else:
+            widened.add_equal(chunk, totals, flips)
+    aside.add_to(totals, tally)
+    histogram = histogram_of(totals, tally, elements)
+    if histogram.below > 0 and tally.tiny() and float32:  # numbers for which `close` may have missed the largest
+        totals.max_rel = widened.max_rel_of_all(chunks.pairs(actual, expected))
+    return totals, histogram
+
+
+def _worst(actual: Reader, expected: Reader, shape: tuple[int, ...], totals: Totals) -> tuple[Element, ...]:
     """NaN that disagree, then Inf, then the largest |Δ|, taken again from the tensors: exactly, where they are integers."""
-    flat = np.array([*totals.nan_places, *totals.inf_places, *totals.worst_places][:WORST], np.intp)
-    axes = np.unravel_index(flat, tuple(expected.shape) or (1,))
-    sides = [bits.numbers_at(chunks.readable(side), axes) for side in (actual, expected)]
-    indices = zip(*(axis.tolist() for axis in axes), strict=True) if expected.ndim else [()] * len(flat)
+    largest = (place for _, place in totals.worst)
+    flat = np.array([*totals.nan_places, *totals.inf_places, *largest][:WORST], np.intp)
+    axes = np.unravel_index(flat, shape) if shape else ()
+    indices = zip(*(axis.tolist() for axis in axes), strict=True) if shape else [()] * len(flat)
     found = []
-    for index, a, e in zip(indices, *sides, strict=True):
+    for index, a, e in zip(indices, actual.numbers_at(flat), expected.numbers_at(flat), strict=True):
         d = a - e
         if isinstance(d, complex):
             a, e, d = (math.hypot(number.real, number.imag) for number in (a, e, d))
@@ -99,7 +125,7 @@ def against_oracle(actual: torch.Tensor, expected: torch.Tensor, oracle64: torch
     sides = actual, expected, oracle64
     lengths, tops, compared = [0.0] * 3, [0.0] * 3, 0
     with np.errstate(all="ignore"):
-        for _, bits_of_sides in chunks.together(*sides):
+        for _, bits_of_sides in chunks.together(sides):
             tensors = (chunks.as_tensor(some, side.dtype) for some, side in zip(bits_of_sides, sides, strict=True))
             a, e, o = (side.to(torch.complex128 if side.is_complex() else torch.float64).numpy() for side in tensors)
             finite: Mask = np.isfinite(a) & np.isfinite(e) & np.isfinite(o)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,11 +13,10 @@ from tsdash import chunks
 from tsdash.chunks import Floats
 
 _TINY = 1e-280  # below it a sum of squares may have lost some of its terms
-_CANCELLED = 1e-6  # ‖actual‖² / ‖expected‖² below which it cannot be had from ‖expected‖² and Δ
+_CANCELLED = 0.25  # ‖actual‖² / ‖expected‖² below which it cannot be had from ‖expected‖² and Δ
 
 
-@dataclass(frozen=True, kw_only=True)
-class Norms:
+class Norms(NamedTuple):
     """Over the elements that are finite on both sides."""
 
     l2: float = 0.0
