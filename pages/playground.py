@@ -66,7 +66,6 @@ def begin() -> None:
         st.session_state["play problem"] = str(error)
 
 
-@st.cache_data(show_spinner=False)
 def gallery() -> list[str]:
     return [listing.name for listing in models.names() if listing.kind == "gallery"]
 

@@ -61,7 +61,9 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS))
         with serving(home) as address:
             for picture in PICTURES:
-                page = browser.new_page(viewport={"width": SIZE["width"], "height": SIZE["height"]}, color_scheme="light")
+                page = browser.new_page(
+                    viewport={"width": SIZE["width"], "height": SIZE["height"]}, color_scheme="light"
+                )
                 page.set_default_timeout(TIMEOUT_MS)
                 page.goto(f"{address}{picture.page}?run={run}")
                 rest(page)

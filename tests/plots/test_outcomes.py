@@ -70,6 +70,23 @@ def test_cases_of_one_group_stand_together() -> None:
     assert [cell[1] for cell in fig.data[1].customdata] == ["c0", "c2", "c1", "c3"]
 
 
+def test_a_grid_that_sessions_share_stays_whole_while_one_outlines_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plotly takes the type out of a trace that it copies, for as long as it copies."""
+    both = table({"trace": ["identical"] * 3, "script": ["identical"] * 3})
+    grid = outcome_grid(both, False)
+    heatmap, seen = type(grid.data[0]), []
+    make = heatmap.__init__
+
+    def watched(trace: object, *arguments: object, **options: object) -> None:
+        seen.append("type" in grid.data[0].to_plotly_json())
+        make(trace, *arguments, **options)
+
+    monkeypatch.setattr(heatmap, "__init__", watched)
+    outlined(grid, both, ("script", "c2"), False)
+    assert seen
+    assert all(seen)
+
+
 def test_the_selected_cell_is_outlined() -> None:
     """Selection draws a rectangle around exactly its cell."""
     both = table({"trace": ["identical"] * 3, "script": ["identical"] * 3})

@@ -89,7 +89,7 @@ def outlined(grid: go.Figure, table: pd.DataFrame, cell: Cell, dark: bool, *, do
         return grid
     look, row = appearance(dark), modes.index(cell[0])
     at = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
-    fig = go.Figure(grid)
+    fig = go.Figure(grid.to_dict())  # a Figure would be taken apart while others draw it
     for colour, width, dash in (
         (look.page, 4.5, "solid"),  # a halo: crash has the ink's colour
         (look.text, 2.5, "dot" if dotted else "solid"),

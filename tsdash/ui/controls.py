@@ -132,16 +132,16 @@ def choose(model: str, modes: Sequence[str]) -> None:
     st.session_state["pressed"] = True
 
 
-@st.cache_data(show_spinner=False)
-def model_names() -> list[str]:
+@st.cache_resource(show_spinner=False)  # one session looks them up, however many come at once
+def model_names() -> tuple[str, ...]:
     """What the box for a model offers: all but the mended twins."""
-    return [listing.name for listing in models.names() if not listing.name.endswith("_mended")]
+    return tuple(listing.name for listing in models.names() if not listing.name.endswith("_mended"))
 
 
-def _names_with(chosen: str) -> list[str]:
+def _names_with(chosen: str) -> tuple[str, ...]:
     """All names, and the one that is chosen, which may be the path of a file."""
     names = model_names()
-    return names if chosen in names or not chosen else [chosen, *names]
+    return names if chosen in names or not chosen else (chosen, *names)
 
 
 def _checked(

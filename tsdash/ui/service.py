@@ -30,6 +30,7 @@ from tsdash.rejudge import Rejudging
 from tsdash.spec import ModelSource, RunSpec, to_json
 from tsdash.store import Store
 from tsdash.study import Study, StudySpec
+from tsdash.ui.shared import Shared
 
 KEPT_RUNS = 16
 REFRESH_S = 0.3  # a run that changes is read and judged again no more often, however many look at it
@@ -43,8 +44,8 @@ EXPECTED_S = 30.0  # a guess from past runs is kept that long: reading them all 
 Cell = tuple[str, str]  # mode, case
 Loaded = Overview  # a run as pages read it
 _ONE_AT_A_TIME = threading.Lock()
-_LOADING = threading.Lock()
-_loaded: dict[int, tuple[float, tuple[object, ...], Loaded]] = {}  # when, of which progress; the latest asked for last
+_loaded = Shared[Loaded](KEPT_RUNS)
+_grids = Shared[Figure](KEPT_RUNS)
 
 
 @functools.cache
@@ -119,24 +120,16 @@ def allows_code() -> bool:
 
 
 def load(run: int) -> Loaded:
-    """The run as it is now, shared by all sessions; while it runs, as it was at most REFRESH_S ago.
+    """The run as it is now, shared by all sessions; while it runs, as it was at most REFRESH_S ago, or as long as reading takes.
 
     Raises OptionError for a run that does not exist.
     """
     state, done, doing = store().progress(run)
-    version: tuple[object, ...] = (str(store().folder), state, done, doing)
-    with _LOADING:
-        at, earlier, loaded = _loaded.pop(run, (0.0, (), None))
-        if loaded is None or earlier[:1] != version[:1]:
-            at, loaded = time.monotonic(), overview(store().load(run))
-        elif earlier != version and not (state == "running" and time.monotonic() < at + _refresh_s(loaded)):
-            at, loaded = time.monotonic(), overview(store().load(run, loaded.record))
-        else:
-            version = earlier
-        _loaded[run] = (at, version, loaded)
-        while len(_loaded) > KEPT_RUNS:
-            _loaded.pop(next(iter(_loaded)))
-        return loaded
+
+    def read(known: Loaded | None) -> Loaded:
+        return overview(store().load(run, None if known is None else known.record))
+
+    return _loaded.get((store().folder, run), (state, done, doing), read, _refresh_s if state == "running" else None)
 
 
 def under(loaded: Loaded, tolerance: float | None) -> Loaded:
@@ -178,9 +171,13 @@ def _refresh_s(loaded: Loaded) -> float:
 
 
 def grid(loaded: Loaded, dark: bool, *, current: Cell | None = None) -> Figure:
-    """The grid of a run in progress, drawn once for all sessions that look at the same."""
-    drawn = _grid(version(loaded), dark, loaded.table)
-    return outlined(drawn, loaded.table, current, dark, dotted=True) if current else drawn
+    """The grid of a run in progress, drawn for all sessions by one of them; the others have the one before meanwhile."""
+
+    def draw(_: Figure | None) -> Figure:
+        drawn = _grid(version(loaded), dark, loaded.table)
+        return outlined(drawn, loaded.table, current, dark, dotted=True) if current else drawn
+
+    return _grids.get((store().folder, loaded.record.id, dark), (version(loaded), current), draw, lambda _: 0.0)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
