@@ -17,7 +17,7 @@ import pytest
 from tsdash import cli, document, judge, models, overview, plan, tables, takeaway
 from tsdash.errors import OptionError
 from tsdash.records import Record
-from tsdash.spec import Arm, Case, CaseResult, Cause, Latency, OutputFacts, RunSpec, Side, Sweep
+from tsdash.spec import Arm, Case, CaseResult, Cause, Classes, Latency, OutputFacts, RunSpec, Side, Sweep
 from tsdash.store import Store
 
 RETURNED = Side(ended="returned")
@@ -104,6 +104,22 @@ def test_tables_keep_every_case_and_every_call(store: Store) -> None:
     assert len(pd.read_csv(io.BytesIO(takeaway.FORMATS["csv"].make(record, store)))) == len(read)
     samples = pd.read_parquet(io.BytesIO(takeaway.FORMATS["samples-parquet"].make(record, store)))
     assert len(samples) == len(tables.samples(record.latencies)) == 3 * 41
+
+
+def test_a_case_on_a_file_says_how_often_each_side_is_right(store: Store) -> None:
+    """The table and the JSON count rows, the same class, and with labels who is right."""
+    record = run(store)
+    classes = Classes(path="output", expected=(0, 1, 1, 2), actual=(0, 1, 2, 2), labels=(0, 1, 2, 0))
+    first = record.results[0]
+    own = replace(first, case=replace(first.case, inputs="/somewhere/digits.npz"), classes=classes)
+    changed = replace(record, results=(own, *record.results[1:]))
+    row = tables.cases(changed).iloc[0]
+    expected = {"rows": 4, "same_class": 3, "eager_right": 2, "exported_right": 3}
+    assert row["inputs"] == "digits.npz"
+    assert {name: row[name] for name in expected} == expected
+    cases = json.loads(takeaway.FORMATS["json"].make(changed, store))["modes"]["trace"]["cases"]
+    assert expected.items() <= cases[0]["classes"].items()
+    assert cases[1]["classes"] is None
 
 
 def test_the_command_line_writes_each_form(store: Store, tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ def _alone(best: Contender, contenders: Sequence[Contender]) -> tuple[str, ...]:
     if good == [best.mode]:
         return (f"It is the only one of {total} modes that can be shipped.",)
     if len(good) == len(contenders):
-        return (f"All {total} modes give the same answers, so the rest decides.",)
+        every = "Both" if len(good) == 2 else f"All {total}"
+        return (f"{every} modes give the same answers, so the rest decides.",)
     return (f"{formats.word(len(good)).capitalize()} of {total} modes can be shipped: {formats.joined(good)}.",)
 
 

@@ -6,7 +6,7 @@ import datetime
 import math
 from typing import Any
 
-from tsdash import contract, stats
+from tsdash import contract, stats, tables
 from tsdash.exporters import EXPORTERS
 from tsdash.judge import NOT_RUN, Tolerance, plain_rule
 from tsdash.libraries import libraries
@@ -165,6 +165,7 @@ def _case(result: CaseResult, outcome: str, detail: str) -> dict[str, Any]:
         "notes": list(result.notes),
         "contract": [{**to_json(change), "counts": contract.counts(change)} for change in result.contract],
         "noise": to_json(result.noise),
+        "classes": None if result.classes is None else {**to_json(result.classes), **tables.right(result.classes)},
     }
 
 

@@ -18,6 +18,7 @@ from tsdash.spec import (
     OUTCOMES,
     Case,
     CaseResult,
+    Classes,
     Histogram,
     Judgement,
     Latency,
@@ -227,7 +228,8 @@ def pooled(results: Sequence[CaseResult]) -> Histogram | None:
 
 
 def cases(record: Record) -> pd.DataFrame:
-    """Every case with its choices and the facts of its worst output, for CSV and Parquet."""
+    """Every case with its choices, the facts of its worst output, and on a file of the user's own how often each side is right,
+    for CSV and Parquet."""
     rows = []
     for result in record.results:
         judgement = judge(result)
@@ -268,9 +270,25 @@ def cases(record: Record) -> pd.DataFrame:
                 "detail": judgement.detail,
                 "plain_rule": plain_rule(result),
                 **facts,
+                "inputs": PurePath(case.inputs).name,
+                **right(result.classes),
             }
         )
     return pd.DataFrame(rows)
+
+
+def right(classes: Classes | None) -> dict[str, int | None]:
+    """Of the rows of a file of inputs: how many there are, in how many both sides predict the same class, and where labels are
+    known, in how many eager and the export are right. None is not known."""
+    if classes is None:
+        return dict.fromkeys(("rows", "same_class", "eager_right", "exported_right"))
+    labels = classes.labels
+    return {
+        "rows": len(classes.expected),
+        "same_class": findings.right(classes.actual, classes.expected),
+        "eager_right": findings.right(classes.expected, labels) if labels else None,
+        "exported_right": findings.right(classes.actual, labels) if labels else None,
+    }
 
 
 def samples(latencies: Sequence[Latency]) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from tsdash.ui.lesson import Lesson
 from tsdash.ui.lessons import LESSONS
 
 WIDTHS = (800, 1440, 2560)
+SCHEMES = ("light", "dark")
 HEIGHT_PX = 900
 FEW_CASES = 12  # that a run which is cancelled has
 ALL = "trace,script,trace+freeze,script+freeze,script+optimize,export"
@@ -52,7 +53,9 @@ class Shot:
 
 
 def start(page: Page) -> None:
-    """Press Run and wait for the first results."""
+    """Run a long sweep and wait for its first results."""
+    page.get_by_text("thorough", exact=True).click()
+    rest(page)
     page.get_by_role("button", name=re.compile(r"Run \d+")).click()
     page.get_by_text(re.compile(r"^[1-9]\d* of \d+ cases")).first.wait_for()
 
@@ -115,7 +118,7 @@ def shots(store: Store) -> Iterator[Shot]:
     few = min(done, key=lambda run: (len(run.modes), run.id)).id
     yield Shot(name="explore-welcome", path="/")
     yield Shot(name="explore-running", path="/?model=unet", act=start, after=cancel)
-    yield Shot(name="explore-disconnected", path="/?model=mlp", act=disconnect)
+    yield Shot(name="explore-disconnected", path=f"/?run={few}", act=disconnect)
     yield Shot(name="explore-sweep", path=f"/?run={whole}", act=press("Sweep"))
     yield Shot(name="explore-along", path=f"/?run={whole}", act=press("Take along"))
     many = max(done, key=lambda run: (run.cases, run.id)).id
@@ -213,11 +216,13 @@ def height(page: Page) -> int:
     return max(HEIGHT_PX, int(page.locator(SCROLLED).evaluate("box => box.scrollHeight")))
 
 
-def take(address: str, found: list[Shot], out: Path, widths: tuple[int, ...]) -> None:
+def take(
+    address: str, found: list[Shot], out: Path, widths: tuple[int, ...], schemes: tuple[str, ...] = SCHEMES
+) -> None:
     """All pictures: NAME-WIDTH-light.png and -dark.png."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS))
-        for scheme in ("light", "dark"):
+        for scheme in schemes:
             for width in widths:
                 for shot in found:
                     context = browser.new_context(
@@ -246,6 +251,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--only", default="", metavar="WORD", help="shots whose name begins with this")
     parser.add_argument("--widths", default=",".join(map(str, WIDTHS)), help="in pixels (default: %(default)s)")
+    parser.add_argument("--schemes", default=",".join(SCHEMES), help="appearances (default: %(default)s)")
     parser.add_argument("--home", type=Path, help="a tsdash home whose runs are shown; made if it has none")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -254,7 +260,8 @@ def main() -> None:
         make_runs(home)
         found = [shot for shot in shots(Store(home)) if shot.name.startswith(options.only)]
         with serving(home) as address:
-            take(address, found, options.out, tuple(map(int, options.widths.split(","))))
+            widths = tuple(map(int, options.widths.split(",")))
+            take(address, found, options.out, widths, tuple(options.schemes.split(",")))
 
 
 if __name__ == "__main__":

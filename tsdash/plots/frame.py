@@ -16,6 +16,7 @@ from tsdash.tokens import (
     DIVERGING_LIGHT,
     FONT,
     FONT_SIZE_PX,
+    LEAST_SIZE_PX,
     MODES,
     TICK_SIZE_PX,
     appearance,
@@ -27,8 +28,8 @@ Figure: TypeAlias = go.Figure
 REFERENCE_DELTA = 1e-5  # the plain rule's bound, drawn dotted on every |Δ| axis
 HEIGHT_PX = 250
 MAX_TICKS = 6
-HOW_SIGN = "ⓘ"
-HOW_PX = 6  # the sign's place above the panel, in line with the title
+HOW_SIGN, HOW_WIDTH_PX = "?", 11  # as a sign that every font has, in a frame
+HOW_PX = 9  # the sign's place above the panel, in line with the title
 
 
 def plotly_template(dark: bool) -> go.layout.Template:
@@ -101,8 +102,13 @@ def described(fig: go.Figure, alt: str, *, how: str = "") -> go.Figure:
     entry `how` of the glossary: how they were computed."""
     fig.update_layout(meta={"alt": alt})
     if how:
+        muted = fig.layout.template.layout.xaxis.tickfont.color
         fig.add_annotation(
             text=HOW_SIGN,
+            bordercolor=muted,
+            borderwidth=1,
+            borderpad=1,
+            width=HOW_WIDTH_PX,
             hovertext=glossary.wrapped(how),
             x=1,
             xref="paper",
@@ -112,7 +118,7 @@ def described(fig: go.Figure, alt: str, *, how: str = "") -> go.Figure:
             yanchor="bottom",
             yshift=HOW_PX,
             showarrow=False,
-            font={"size": FONT_SIZE_PX, "color": fig.layout.template.layout.xaxis.tickfont.color},
+            font={"size": LEAST_SIZE_PX, "color": muted},
         )
     return fig
 

@@ -218,7 +218,9 @@ def _worst_deltas(fig: go.Figure, rows: Sequence[ModeRow], noise: float | None, 
     for i, row in enumerate(rows):
         if row.max_abs is None:
             _absent(fig, "nothing to compare", 2, i, dark)
-    if known:
+    if not known:
+        _hold(fig, 2)
+    else:
         delta_lines(fig, noise, dark, along="y", row=1, col=2)
     ticks = power_ticks(low + 1, high, 4)
     fig.update_xaxes(
@@ -230,6 +232,11 @@ def _worst_deltas(fig: go.Figure, rows: Sequence[ModeRow], noise: float | None, 
         row=1,
         col=2,
     )
+
+
+def _hold(fig: go.Figure, column: int) -> None:
+    """A point that is nowhere: plotly drops a panel without data, and puts its words into the first."""
+    fig.add_scatter(x=[None], y=[None], mode="markers", hoverinfo="skip", row=1, col=column)
 
 
 def _absent(fig: go.Figure, text: str, column: int, at: int, dark: bool) -> None:
@@ -254,6 +261,7 @@ def _speed_ups(fig: go.Figure, rows: Sequence[ModeRow], control: tuple[float, fl
             _absent(fig, "not timed", 3, i, dark)
     if not timed:
         _bare_x(fig, 3, (0, 1))
+        _hold(fig, 3)
         return
     if control:
         fig.add_vrect(

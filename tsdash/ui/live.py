@@ -63,8 +63,8 @@ def example(record: Record, start: Callable[[str, tuple[str, ...]], None]) -> No
     name = as_markdown(record.spec.model.name)
     modes = formats.joined(record.spec.modes)
     word = "The example is being run" if not record.done else "An example"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"{word}: {name}, exported with {modes}. Other things to start from:")
+    st.caption(f"{word}: {name}, exported with {modes}. Other things to start from:")
+    with st.container(horizontal=True, gap="small"):
         starters(start)
 
 

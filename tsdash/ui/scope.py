@@ -161,10 +161,9 @@ def shortcuts() -> None:
 
 def _repros(record: Record, selection: Selection) -> None:
     """The case as a file that needs no tsdash, to send or to keep."""
-    if (
-        selection.result is None or record.spec.saved is not None
-    ):  # a repro exports, and an artefact was exported elsewhere
-        return
+    spec = record.spec
+    if selection.result is None or spec.saved is not None or spec.model.given is not None:
+        return  # a repro builds the model from its file and exports it: there is none of what came from Python or was saved
     name = f"{record.spec.model.filename.removesuffix('.py')}_{selection.mode}_{selection.case.id}"
     name = "".join(letter if letter.isalnum() else "_" for letter in name)
     for label, write, file in (
