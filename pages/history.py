@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
 import pandas as pd
@@ -24,19 +24,21 @@ EXPLORE = Path(__file__).parent / "explore.py"
 MODES = Path(__file__).parent / "modes.py"
 COLUMNS = {
     "run": st.column_config.NumberColumn("run", width=50),
-    "started": st.column_config.TextColumn("started", width=130),
-    "model": st.column_config.TextColumn("model", width=150),
-    "verdict": st.column_config.TextColumn("verdict", width=120, help=FIGURES["verdict"]),
+    "name": st.column_config.TextColumn("name", width=130),
+    "model": st.column_config.TextColumn("model", width=130),
+    "verdict": st.column_config.TextColumn("verdict", width=110, help=FIGURES["verdict"]),
     "ship": st.column_config.TextColumn("ship as", width=100, help="The mode that tsdash recommends to ship"),
     "same": st.column_config.ProgressColumn(
-        "cases with the same answer", min_value=0, max_value=1, format="percent", color="gray", help=FIGURES["same"]
+        "same answers", min_value=0, max_value=100, format="%d%%", color="gray", width=120, help=FIGURES["same"]
     ),
     "cases": st.column_config.NumberColumn("cases", width=60),
-    "speedups": st.column_config.BarChartColumn("speed-up by mode", y_min=0, color="gray", help=FIGURES["speed_up"]),
+    "speedups": st.column_config.BarChartColumn(
+        "speed-up by mode", y_min=0, color="gray", width=120, help=FIGURES["speed_up"]
+    ),
     "seconds": st.column_config.NumberColumn("took, s", format="%.1f", width=70),
+    "started": st.column_config.TextColumn("started", width=125),
     "torch": st.column_config.TextColumn("torch", width=70),
     "modes": st.column_config.TextColumn("modes"),
-    "name": st.column_config.TextColumn("name"),
 }
 
 
@@ -90,6 +92,8 @@ def listing(table: pd.DataFrame, dark: bool) -> list[int]:
     """The runs as a table; returns the ids of the selected ones, which the address names."""
     shown = table.assign(
         verdict=[f"{VERDICTS[v].glyph} {VERDICTS[v].label}" if v in VERDICTS else v for v in table["verdict"]],
+        model=[PurePath(name).name if name.endswith(".py") else name for name in table["model"]],
+        same=[_percent(share) for share in table["same"]],
         name=[f"{'★ ' if pin else ''}{name}" for pin, name in zip(table["pinned"], table["name"], strict=True)],
     )
     inks = {look.glyph: look.ink[dark] for look in VERDICTS.values()}
@@ -108,6 +112,11 @@ def listing(table: pd.DataFrame, dark: bool) -> list[int]:
         alt="Past runs, the newest first",
     )
     return [run for run in asked() if run in ids]
+
+
+def _percent(share: float) -> float:
+    """In whole percent; 0 and 100 only where it is exactly that."""
+    return 100 * share if pd.isna(share) or share in (0, 1) else min(99, max(1, round(100 * share)))
 
 
 def _select(key: str, ids: list[int]) -> None:
@@ -199,7 +208,7 @@ def _moved(moved: pd.DataFrame, before: int, after: int) -> None:
     words = {name: f"{look.glyph} {look.label}" for name, look in OUTCOMES.items()}
     links = [
         [
-            f"/?run={run}&mode={quote(row.mode)}&case={quote(case)}" if case else None
+            f"/?run={run}&mode={quote(row.mode)}&case={quote(case)}" if isinstance(case, str) else None
             for row, case in zip(moved.itertuples(), moved[column], strict=True)
         ]
         for run, column in ((before, "case_before"), (after, "case_after"))

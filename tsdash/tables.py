@@ -184,7 +184,7 @@ def history(runs: Sequence[Summary]) -> pd.DataFrame:
             "model": run.model,
             "name": run.name,
             "verdict": run.digest["verdict"] if run.state == "done" and run.digest else run.state,
-            "ship": run.digest.get("ship") or "—",
+            "ship": (run.digest.get("ship") if run.state == "done" else None) or "—",
             "same": run.digest["same"] / run.digest["judged"] if run.digest.get("judged") else None,
             "cases": run.cases * len(run.modes),
             "speedups": list(run.digest.get("speedups", {}).values()),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.conftest import EQUAL, early_exit, result
 from tsdash import verdicts
 from tsdash.store import Store
 
@@ -109,3 +111,24 @@ def test_a_case_that_moved_opens_in_either_run(store: Store, finished: Callable[
     assert moved["change"].tolist() == ["better"]
     assert moved["open_before"].tolist() == [f"/?run={before}&mode=trace&case={moved['case_before'].iloc[0]}"]
     assert moved["open_after"].tolist() == [f"/?run={after}&mode=trace&case={moved['case_after'].iloc[0]}"]
+
+
+def test_a_case_that_one_run_lacks_opens_in_the_other(store: Store, finished: Callable[..., int]) -> None:
+    """A run of trace alone beside one of both modes: what is new has one link, and nothing in the place of the other."""
+    spec = replace(early_exit(), modes=("trace",))
+    before = store.create(spec, {}, {})
+    store.add_case(before, result(spec.cases[0], "trace", EQUAL), {})
+    store.end(before, "done")
+    after = summarized(store, finished())
+    moved = history(f"{summarized(store, before)},{after}").dataframe[1].value
+    new = moved[moved["mode"] == "script"]
+    assert new["open_before"].isna().all()
+    assert all(link.startswith(f"/?run={after}&mode=script&case=c") for link in new["open_after"])
+
+
+def test_a_run_that_was_cut_off_ships_nothing(store: Store, finished: Callable[..., int]) -> None:
+    """What it has may look good; the list does not recommend it."""
+    run = summarized(store, finished(state="cancelled"))
+    page = history()
+    assert list(page.dataframe[0].value["ship"]) == ["—"]
+    assert f"by run {run}" not in headings(page)[0]
