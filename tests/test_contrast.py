@@ -44,3 +44,12 @@ def test_what_keeps_a_model_from_export_is_its_cause_else_its_error() -> None:
     assert contrast.move([cause], ERROR, wrong=4, judged=4) == "A decision on a value."
     assert contrast.move([], ERROR, wrong=4, judged=4) == "torch.export refuses the model: UserError."
     assert contrast.move([], None, wrong=0, judged=4) == "Nothing: export gives the same answers in all 4 cases."
+
+
+def test_a_mode_alone_is_not_compared() -> None:
+    """Nothing is the smallest, soonest or furthest of one."""
+    assert (
+        contrast.costs({"trace": 2048}, {"trace": 0.02})
+        == "trace has an artefact of 2.00 KiB; trace answers its first call in 20.0 ms."
+    )
+    assert contrast.far_off({"trace": 483.0}) == "trace is off, by at most 483."

@@ -15,11 +15,12 @@ def costs(artefacts: Mapping[str, int | None], first_calls: Mapping[str, float])
     if not known:
         return "Nothing: no mode could be exported."
     least, most = min(known, key=lambda mode: known[mode]), max(known, key=lambda mode: known[mode])
-    text = f"{least} has the smallest artefact, {formats.size(known[least])}"
+    text = f"{least} has {'the smallest' if len(known) > 1 else 'an'} artefact"
+    text += f"{',' if len(known) > 1 else ' of'} {formats.size(known[least])}"
     text += f" against {formats.size(known[most])} of {most}" if known[most] > known[least] else ""
     if first_calls:
         soonest = min(first_calls, key=lambda mode: first_calls[mode])
-        text += f"; {soonest} answers its first call soonest, in {formats.duration(first_calls[soonest])}"
+        text += f"; {soonest} answers its first call {'soonest, ' if len(first_calls) > 1 else ''}in {formats.duration(first_calls[soonest])}"
     return f"{text}."
 
 
@@ -51,7 +52,7 @@ def far_off(worst: Mapping[str, float | None]) -> str:
             f"Nowhere: {formats.joined(equal)} {'gives' if len(equal) == 1 else 'give'} eager's numbers in every case."
         )
     furthest = max(known, key=lambda mode: known[mode])
-    text = f"{furthest} is furthest off, by at most {formats.delta(known[furthest])}"
+    text = f"{furthest} is {'furthest ' if len(known) > 1 else ''}off, by at most {formats.delta(known[furthest])}"
     return (
         f"{text}; {formats.joined(equal)} {'is' if len(equal) == 1 else 'are'} not off at all." if equal else f"{text}."
     )

@@ -117,7 +117,7 @@ def shots(store: Store) -> Iterator[Shot]:
     whole = max(done, key=lambda run: (len(run.modes), run.id)).id
     few = min(done, key=lambda run: (len(run.modes), run.id)).id
     yield Shot(name="explore-welcome", path="/")
-    yield Shot(name="explore-running", path="/?model=unet", act=start, after=cancel)
+    yield Shot(name="explore-running", path="/?model=torchvision:resnet18", act=start, after=cancel)
     yield Shot(name="explore-disconnected", path=f"/?run={few}", act=disconnect)
     yield Shot(name="explore-sweep", path=f"/?run={whole}", act=press("Sweep"))
     yield Shot(name="explore-along", path=f"/?run={whole}", act=press("Take along"))
