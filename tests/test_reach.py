@@ -179,6 +179,14 @@ def test_a_choice_inside_an_expression_that_always_went_one_way_is_one_sided(tmp
     assert _forward(body, tmp_path, 2, 9).one_sided == ()
 
 
+def test_what_is_computed_from_the_model_alone_decides_nothing_about_inputs(tmp_path: Path) -> None:
+    """Neither a choice among layers nor a local copy of an option; but what is computed from an input does."""
+    body = "def forward(self, x):\n    kind = self.kind\n    if kind == 'max':\n        x = x + 1\n    return [x for k in self.kind if k in 'maen'][0]"
+    assert _forward(body, tmp_path).one_sided == ()
+    body = "def forward(self, x):\n    peak = x.max()\n    if peak > 9:\n        x = x + 1\n    return x"
+    assert [line.code for line in _forward(body, tmp_path).one_sided] == ["if peak > 9:"]
+
+
 def test_a_function_on_one_line_has_no_branches(tmp_path: Path) -> None:
     """coverage.py takes defining and running it for two ways."""
     found = _forward("def forward(self, x): return x * 2", tmp_path)

@@ -162,7 +162,12 @@ def _counts(function: str) -> bool:
 
 
 def _asks_inputs(test: ast.expr, function: ast.FunctionDef, changing: set[str]) -> bool:
-    """Whether a test depends on more than how the model was built: on an argument, a variable, or state that changes."""
+    """Whether a test depends on more than how the model was built: on an argument, on what is computed from one, or on state
+    that changes."""
+    return _depends(test, _variables(function, changing), changing)
+
+
+def _depends(test: ast.expr, variables: set[str], changing: set[str]) -> bool:
     if isinstance(test, ast.Compare) and any(isinstance(op, (ast.Is, ast.IsNot)) for op in test.ops):
         return False
     if isinstance(test, ast.Call):
@@ -172,22 +177,63 @@ def _asks_inputs(test: ast.expr, function: ast.FunctionDef, changing: set[str]) 
     if isinstance(test, ast.Attribute) and isinstance(test.value, ast.Name) and test.value.id == "self":
         return test.attr in changing
     if isinstance(test, ast.Name):
-        return test.id in _variables(function)
+        return test.id in variables
+    parts = (
+        part for part in ast.iter_child_nodes(test) if isinstance(part, (ast.expr, ast.comprehension, ast.keyword))
+    )
     return any(
-        _asks_inputs(child, function, changing) for child in ast.iter_child_nodes(test) if isinstance(child, ast.expr)
+        _depends(part, variables, changing)
+        if isinstance(part, ast.expr)
+        else _depends(part.iter if isinstance(part, ast.comprehension) else part.value, variables, changing)
+        for part in parts
     )
 
 
-def _variables(function: ast.FunctionDef) -> set[str]:
-    """The names that a function binds, but `self` and options: arguments whose default is a constant."""
+def _variables(function: ast.FunctionDef, changing: set[str]) -> set[str]:
+    """The arguments of a function, but `self` and options, whose default is a constant; and the names that are bound to what
+    depends on them."""
     given = function.args
     positional = [*given.posonlyargs, *given.args]
     defaults = dict(zip([arg.arg for arg in reversed(positional)], reversed(given.defaults), strict=False))
     defaults |= {arg.arg: value for arg, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value}
     options = {name for name, value in defaults.items() if isinstance(value, ast.Constant)}
-    bound = {arg.arg for arg in (*positional, *given.kwonlyargs)}
-    bound |= {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return bound - options - {"self"}
+    more = [arg for arg in (given.vararg, given.kwarg) if arg is not None]
+    found = {arg.arg for arg in (*positional, *given.kwonlyargs, *more)} - options - {"self"}
+    bindings = list(_bindings(function))
+    while True:
+        new = {
+            name for value, names in bindings if names - found and _depends(value, found, changing) for name in names
+        }
+        if new <= found:
+            return found
+        found |= new
+
+
+def _bindings(function: ast.FunctionDef) -> Iterator[tuple[ast.expr, set[str]]]:
+    """Every value that a function binds to names, and the names."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, (ast.AugAssign, ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+            targets, value = [node.target], node.value
+        elif isinstance(node, (ast.For, ast.comprehension)):
+            targets, value = [node.target], node.iter
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            targets, value = [node.optional_vars], node.context_expr
+        else:
+            continue
+        yield value, {name for target in targets for name in _bound(target)} - {"self"}
+
+
+def _bound(target: ast.expr) -> Iterator[str]:
+    """The names that an assignment to `target` changes: `a` and `b` of `a, b[i] = …`."""
+    if isinstance(target, ast.Name):
+        yield target.id
+    elif isinstance(target, (ast.Subscript, ast.Starred)):
+        yield from _bound(target.value)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        for item in target.elts:
+            yield from _bound(item)
 
 
 def _changing(tree: ast.Module) -> set[str]:

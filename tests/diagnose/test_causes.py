@@ -153,3 +153,47 @@ def make_inputs(n=3):
 
 def test_a_choice_by_the_name_of_a_type_is_one_by_dtype(explain):
     assert _told(explain(NAMED_TYPE, dtype="float64")) == ("dtype_baked", True)
+
+
+LARGER = """
+class Model(nn.Module):
+    def forward(self, a, b):
+        return max(a.sum(), b.sum()) * a  # here
+
+def make_inputs(n=3):
+    return torch.ones(n), torch.arange(n).float() - 1
+"""
+SHORTER = """
+class Model(nn.Module):
+    def forward(self, x):
+        k = min(x.size(0), 4)  # here
+        return x.topk(k).values.mean()
+
+def make_inputs(n=3):
+    return (torch.arange(n).float(),)
+"""
+
+
+def test_max_of_values_decides_and_min_of_sizes_is_a_size(explain):
+    """The built-in ones, which hand one of their arguments back."""
+    assert _told(explain(LARGER, values="negative")) == ("baked_control_flow", True)
+    assert _told(explain(SHORTER, dims={"n": 6})) == ("baked_shape", True)
+
+
+OUTPUT_CLASS = """
+class Output(dict):
+    def __getattr__(self, name):
+        return self[name]
+
+class Model(nn.Module):
+    def forward(self, x):
+        return Output(double=x * 2)  # here
+
+def make_inputs(n=3):
+    return (torch.ones(n),)
+"""
+
+
+def test_an_output_whose_class_the_compiler_refuses_is_a_matter_of_structure(explain):
+    """Its error is about a line of that class."""
+    assert _told(explain(OUTPUT_CLASS, "script")) == ("output_structure", True)

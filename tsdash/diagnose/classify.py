@@ -135,7 +135,7 @@ def draws(function: Any) -> bool:
 
 def _value(suspect: Suspect, axis: str, log: Log) -> str:
     if suspect.site.kind == CHOICE:
-        return "baked_shape" if _operands(suspect.site, log) != "data" else "baked_constant"
+        return "baked_shape" if _operands(suspect.site, log) != "data" else "baked_control_flow"
     base, trigger = suspect.base.seen, suspect.trigger.seen
     if base.kind == TENSOR:  # torch.tensor([x.size(0), x.size(1)]) is a constant of sizes
         return "baked_shape" if _operands(suspect.site, log) == "size" else "baked_constant"
@@ -176,12 +176,23 @@ def _operands(site: Site, log: Log) -> str | None:
 
 def _descends(site: Site, ancestor: Site, log: Log) -> bool:
     sites = log.sites
+    if ancestor.kind == CHOICE:  # made around the call of min or max, whose value has a site of its own
+        return site.path == ancestor.path and _contains(ancestor.node, site.node)
     parent = site.parent
     while parent is not None:
         if parent == ancestor.number:
             return True
         parent = sites[parent].parent
     return False
+
+
+def _contains(outer: ast.AST, inner: ast.AST) -> bool:
+    """Whether an expression is a part of another, and not the whole of it."""
+    return inner is not outer and any(
+        ast.dump(part, include_attributes=True) == ast.dump(inner, include_attributes=True)
+        for part in ast.walk(outer)
+        if part is not outer
+    )
 
 
 def place(suspect: Suspect, cause: str, lab: Laboratory) -> tuple[str | None, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator
 from dataclasses import replace
@@ -127,7 +128,9 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
         return _at(lab, error, "output_structure", "The function returns different types, and compiled code has one.")
     odd_output = result.returned and not structures.is_plain(result.value)
     site = structures.output_site(lab) if odd_output else None
-    if site is not None and error.line in (None, site.line):
+    if site is not None and (
+        error.line in (None, site.line) or _lies_in_class(lab, error, type(result.value).__name__)
+    ):
         return _output(lab, error, result.value)
     if lab.scripting:
         return _at(lab, error, "unsupported_python", "The compiler of TorchScript refuses this construct.")
@@ -137,6 +140,15 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
         )
         return _at(lab, error, "unsupported_python", said)
     return _at(lab, error, "unsupported_python", f"{lab.subject.mode} cannot take this line.")
+
+
+def _lies_in_class(lab: Laboratory, error: spec.ErrorFacts, name: str) -> bool:
+    """Whether the error is about a line of the user's class of that name."""
+    trees = (tree for path, tree in lab.instrumentation.trees.items() if lab.name(path) == error.file)
+    classes = (
+        node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name
+    )
+    return any(node.lineno <= (error.line or 0) <= (node.end_lineno or 0) for node in classes)
 
 
 def _at(lab: Laboratory, error: spec.ErrorFacts, cause: str, message: str) -> Finding:
