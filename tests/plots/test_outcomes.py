@@ -117,6 +117,7 @@ def test_many_cases_share_columns_that_show_the_worst() -> None:
     assert ">2<" in marks.text[0]
     assert tuple(marks.customdata[0]) == ("trace", "c1")
     assert "2 of 3 cases" in marks.hovertext[0]
+    assert fig.layout.xaxis.ticktext[0] == "v0…v2"
     assert marks.text[1] == "="
 
 

@@ -25,7 +25,7 @@ ROW_PX, AGGREGATED_ROW_PX = 27, 40
 TICK_CHARACTER_PX = 5.0  # of a tick label at 10 px
 LANE_PX = 16  # height of one line of group names
 MOST_LANES = 4
-LONGEST_LABEL = 16
+LONGEST_LABEL, LONGEST_SPAN = 16, 9
 HOVER_CHARACTERS = 72
 SEVERITY = {"not_run": -1} | {name: i for i, name in enumerate(OUTCOMES) if name != "not_run"}
 BAD = tuple(name for name in OUTCOMES if name not in ("identical", "within_noise", "not_run"))
@@ -116,9 +116,18 @@ def _columns(cases: pd.DataFrame) -> list[_Column]:
     for name, members in groups.items():
         for start in range(0, len(members), share):
             part = members[start : start + share]
-            text = _short(part[0][0]) if len(part) == 1 else f"{len(part)} cases"
-            columns.append(_Column(group=name, label=text, cases=tuple(case for _, case in part)))
+            columns.append(
+                _Column(group=name, label=_span([text for text, _ in part]), cases=tuple(case for _, case in part))
+            )
     return columns
+
+
+def _span(texts: Sequence[str]) -> str:
+    """The tick of one case, or of neighbours: from the first to the last, where that is short."""
+    if len(texts) == 1:
+        return _short(texts[0])
+    span = f"{texts[0]}…{texts[-1]}"
+    return span if len(span) <= LONGEST_SPAN else f"{len(texts)} cases"
 
 
 def _short(text: str) -> str:
