@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
@@ -57,45 +58,85 @@ def verdicts(page: Page) -> dict[str, str]:
     }
 
 
-def test_the_whole_story(opened: Opened, context: BrowserContext) -> None:
-    """ResNet-18 traced and scripted may be shipped; a case opens down to its elements; a loop that tracing unrolls may not."""
+def rows(page: Page) -> list[str]:
+    """What the table of verdicts says, cell by cell."""
+    cells = page.locator(".ts-verdicts tbody td")
+    expect(cells.first).to_be_visible()
+    return [cell.inner_text().strip() for cell in cells.all()]
+
+
+def test_the_whole_story(opened: Opened, context: BrowserContext, tmp_path: Path) -> None:
+    """From the example to a run of one's own, its failing case, the cause, the elements, and Back; to Modes; to a report that is
+    read from disk; and to the same page in a second tab."""
     page = opened("/")
-    choose_model(page, "torchvision:resnet18")
-    page.get_by_role("radio", name="quick").or_(page.get_by_text("quick", exact=True)).first.click()
+    expect(page.get_by_text(re.compile("^An example: early_exit"))).to_be_visible(timeout=RUN_MS)
+    expect(page.get_by_text("Does it still give the same answers?")).to_be_visible()
+    choose_model(page, "decay_loop")
+    page.get_by_text("quick", exact=True).first.click()
+    rest(page)
+    run(page)
+    assert verdicts(page) == {"trace": "✗ do not ship", "script": "✓ ship"}
+    expect(page.locator(".ts-line.ts-guilty").first).to_be_visible()
+    expect(page.get_by_text("unrolled_loop").first).to_be_visible()
+    expect(page.get_by_text("Worst elements")).to_be_visible()
+    seen = {"headline": page.get_by_role("heading").first.inner_text(), "rows": rows(page)}
+
+    case = page.get_by_role("combobox", name=re.compile("^Case"))
+    failing = case.input_value()
+    page.locator(".js-plotly-plot").first.locator(".textpoint").first.click(force=True)
+    expect(page).to_have_url(re.compile("case=c1"))
+    rest(page)
+    expect(page.get_by_role("heading", name=re.compile("elements are equal, bit for bit"))).to_be_visible()
+    page.go_back()
+    expect(page).not_to_have_url(re.compile("case="))
+    expect(case).to_have_value(failing)
+    page.go_forward()
+    expect(case).to_have_value(re.compile("^c1:"))
+    rest(page)
+
+    second = context.new_page()
+    second.goto(page.url)
+    expect(second.get_by_role("combobox", name=re.compile("^Case"))).to_have_value(re.compile("^c1:"), timeout=RUN_MS)
+    assert rows(second) == seen["rows"]
+    second.close()
+
+    page.get_by_role("button", name="Take along").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="HTML report").click()
+    download.value.save_as(tmp_path / "report.html")
+    page.keyboard.press("Escape")
+    _reads_the_same(context, tmp_path / "report.html", seen)
+
+    page.goto(page.url.replace("/?", "/modes?"))
+    expect(page.get_by_text("Which one to ship?")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("^Ship script"))).to_be_visible()
+    rest(page)
+
+
+def _reads_the_same(context: BrowserContext, path: Path, seen: dict[str, object]) -> None:
+    """The report, opened from disk without a network, has the page's numbers and no accessibility fault."""
+    context.set_offline(True)
+    report = context.new_page()
+    report.goto(path.as_uri())
+    expect(report.locator("html")).to_have_attribute("data-drawn", "light")
+    assert {"headline": report.get_by_role("heading").first.inner_text(), "rows": rows(report)} == seen
+    assert violations(report) == []
+    report.close()
+    context.set_offline(False)
+
+
+def test_a_network_of_torchvision(opened: Opened) -> None:
+    """ResNet-18 traced and scripted may be shipped, and is timed."""
+    page = opened("/?model=torchvision:resnet18")
+    page.get_by_text("quick", exact=True).first.click()
     rest(page)
     sizes(page, batch="1,2", height="32,40", width="32")
     run(page)
     assert verdicts(page) == {"trace": "✓ ship", "script": "✓ ship"}, page.locator(".ts-verdicts").inner_text()
     expect(page.get_by_role("heading", name=re.compile("^Ship (trace|script): same bits"))).to_be_visible()
     expect(page.get_by_role("heading", name=re.compile("(trace|script) answers in"))).to_be_visible()
-
-    cell = page.locator(".js-plotly-plot").first.locator(".textpoint").nth(3)
-    cell.click(force=True)
-    expect(page).to_have_url(re.compile("case=c4"))
-    rest(page)
-    expect(page.get_by_role("heading", name=re.compile(r"elements are equal, bit for bit"))).to_be_visible()
     expect(page.get_by_text("How large: elements by |Δ|")).to_be_visible()
     expect(page.get_by_text(re.compile("Plain rule holds"))).to_be_visible()
-    case = page.get_by_role("combobox", name=re.compile("Case"))
-    expect(case).to_have_value(re.compile("^c4:"))
-    page.go_back()
-    expect(page).not_to_have_url(re.compile("case=c4"))
-    expect(case).to_have_value(re.compile("^c(?!4:)"))
-    page.go_forward()
-    expect(case).to_have_value(re.compile("^c4:"))
-
-    second = context.new_page()
-    second.goto(page.url)
-    expect(second.get_by_role("heading", name=re.compile("^Ship (trace|script)"))).to_be_visible(timeout=RUN_MS)
-    assert verdicts(second) == verdicts(page)
-    second.close()
-
-    choose_model(page, "decay_loop")
-    run(page)
-    assert verdicts(page)["trace"] == "✗ do not ship"
-    assert verdicts(page)["script"] == "✓ ship"
-    expect(page.locator(".ts-line.ts-guilty").first).to_be_visible()
-    expect(page.get_by_text("Worst elements")).to_be_visible()
 
 
 def test_a_run_can_be_cancelled(opened: Opened) -> None:
@@ -139,14 +180,19 @@ def test_no_accessibility_fault(opened: Opened) -> None:
 
 
 def faults(page: Page) -> dict[str, list[str]]:
-    """What axe finds in each appearance, one line a rule with the first element concerned."""
+    """What axe finds in each appearance."""
     found: dict[str, list[str]] = {}
     for scheme in ("light", "dark"):
         switch(page, dark=scheme == "dark")
-        violations = Axe().run(page).response["violations"]
-        found[scheme] = [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in violations]
+        found[scheme] = violations(page)
     switch(page, dark=False)
     return found
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, one line a rule with the first element concerned."""
+    found = Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in found]
 
 
 def switch(page: Page, *, dark: bool) -> None:

@@ -32,6 +32,7 @@ from tsdash.tokens import DELTA_DECADES, OUTCOMES, appearance, delta_colours
 Array = npt.NDArray[Any]
 
 WHERE_HEIGHT_PX = 2 * HEIGHT_PX + 16  # two rows of figures and the gap between them
+LABEL_SHARE = 0.1  # of an axis: what the name of a line needs
 
 
 def where_map(
@@ -137,6 +138,7 @@ def reference_density(
     )
     across, up = _filled(counts.sum(1), expected_edges), _filled(counts.sum(0), delta_edges)
     up = (min(up[0], -6.0), max(up[1], -4.0))
+    low = min(up[0], log10(noise) - 0.5) if noise else up[0]
     if half_ulp:
         line = np.array(across)
         fig.add_scatter(
@@ -147,23 +149,24 @@ def reference_density(
             hoverinfo="skip",
         )
         end = min(across[1], up[1] - log10(half_ulp))
-        label(
-            fig,
-            "½ ULP",
-            dark,
-            x=end,
-            y=end + log10(half_ulp),
-            anchor="right",
-            yanchor="top",
-            muted=True,
-            bgcolor=look.page,
-        )
+        if end + log10(half_ulp) > low + LABEL_SHARE * (up[1] - low):  # else its name would stand on the ticks
+            label(
+                fig,
+                "½ ULP",
+                dark,
+                x=end,
+                y=end + log10(half_ulp),
+                anchor="right",
+                yanchor="top",
+                muted=True,
+                bgcolor=look.page,
+            )
     delta_lines(fig, noise, dark, along="x")
     label(fig, f" {formats.power(-5)}", dark, x=0, xref="paper", y=log10(REFERENCE_DELTA), yanchor=_free_side(noise))
     if noise and abs(log10(noise / REFERENCE_DELTA)) > 0.1 * (up[1] - up[0]):
         label(fig, " noise floor", dark, x=0, xref="paper", y=log10(noise), yanchor="bottom")
     fig.update_xaxes(range=across, title="|eager|", **power_ticks(*across))
-    fig.update_yaxes(range=[min(up[0], log10(noise) - 0.5) if noise else up[0], up[1]], title="|Δ|", **power_ticks(*up))
+    fig.update_yaxes(range=[low, up[1]], title="|Δ|", **power_ticks(*up))
     total = formats.counted(int(counts.sum()), "differing element")
     return described(
         fig, f"Density of {total}: absolute difference against the magnitude of eager's value.", how="density"

@@ -68,8 +68,6 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
                 help="What is tried: everything that the effort plans, or one kind of change alone. shapes: sizes and layouts. numbers: values and seeds. precision: dtypes. state: train and eval, gradients, later calls.",
             )  # fmt: skip
             popover = st.popover("Sweep", icon=":material/tune:", help="What is varied from the base case")
-            files = own_inputs()
-            on = switch()
             st.space("stretch")
             button = st.empty()
         with st.container(horizontal=True, gap="small"):
@@ -78,8 +76,10 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
                 help="Ways to export the model. trace records one run, script compiles the source, export captures a graph with its constraints; freeze folds weights and attributes in.",
             )  # fmt: skip
             st.space("stretch")
-            timed, problem_of_timing = timing(on)
-            shortcuts()
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+                files = own_inputs()
+                timed, problem_of_timing = timing(switch())
+                shortcuts()
         choice, problem = _checked(
             str(name or ""),
             (str(effort), str(preset)),

@@ -66,18 +66,23 @@ def scope(loaded: Loaded, selection: Selection) -> None:
         _beside(modes, names, selection)
         _steps(loaded, selection, modes)
         st.space("stretch")
-        with st.popover("Reproduce", icon=":material/terminal:", help="This case on the command line and as a file"):
-            if selection.case.inputs:
-                st.markdown("This case ran on a file of yours. Run it again with the same file to see it again.")
-            else:
-                st.code(command(record, selection.mode, selection.case), language="bash", wrap_lines=True)
-                _repros(record, selection)
-        along(record)
-        _name(record.id)
+        with st.container(horizontal=True, gap="small", width="content"):
+            _reproduce(record, selection)
+            along(record)
+            _name(record.id)
     look = OUTCOMES[selection.judgement.outcome]
     st.markdown(f":{look.badge}-badge[{look.glyph} {look.label}] {as_markdown(selection.judgement.detail)}")
     if selection.output:
         st.caption(as_markdown(findings.plain_rule(selection.output)))
+
+
+def _reproduce(record: Record, selection: Selection) -> None:
+    with st.popover("Reproduce", icon=":material/terminal:", help="This case on the command line and as a file"):
+        if selection.case.inputs:
+            st.markdown("This case ran on a file of yours. Run it again with the same file to see it again.")
+        else:
+            st.code(command(record, selection.mode, selection.case), language="bash", wrap_lines=True)
+            _repros(record, selection)
 
 
 def _offered(loaded: Loaded, selection: Selection) -> list[Case]:
