@@ -108,6 +108,7 @@ def listing(table: pd.DataFrame, dark: bool) -> list[int]:
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(run) for run in asked() if run in ids]}},
         row_height=30,
+        placeholder=ABSENT,
         key=key,
         alt="Past runs, the newest first",
     )
@@ -230,6 +231,7 @@ def _moved(moved: pd.DataFrame, before: int, after: int) -> None:
         },
         hide_index=True,
         row_height=30,
+        placeholder=ABSENT,
         key="moved",
         alt="Every case whose outcome changed",
     )

@@ -90,7 +90,8 @@ def test_the_fastest_wins_only_where_intervals_part() -> None:
     assert recommend([timed(SCRIPT, 1.20), timed(FROZEN, 1.50)]).mode == "script+freeze"
     level = recommend([timed(SCRIPT, 1.47), timed(FROZEN, 1.50)])
     assert level.mode == "script"
-    assert level.reasons[-1].startswith("None of these is measurably faster: 1.47× [1.45, 1.49] as fast as eager")
+    assert level.reasons[-1].startswith("It is 1.47× [1.45, 1.49] as fast as eager; ")
+    assert level.reasons[-1].endswith(" cannot be told apart from it by speed.")
 
 
 def test_a_speed_up_that_the_control_explains_decides_nothing() -> None:

@@ -131,4 +131,4 @@ def _speed(best: Contender, rivals: Sequence[Contender]) -> str:
         return f"It is {ratio} as fast as eager."
     if not level:
         return f"It is the fastest of these, {ratio} as fast as eager."
-    return f"None of these is measurably faster: {ratio} as fast as eager, {formats.joined(level)} likewise."
+    return f"It is {ratio} as fast as eager; {formats.joined(level)} cannot be told apart from it by speed."

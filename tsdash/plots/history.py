@@ -83,7 +83,7 @@ def speed_changes(before: Mapping[str, float], after: Mapping[str, float], dark:
     """The speed-up of every mode that both runs timed, before (open) and after (filled)."""
     modes = [mode for mode in before if mode in after]
     if not modes:
-        return nothing(dark, SPEED_TITLE, "No mode was timed in both runs.")
+        return nothing(dark, SPEED_TITLE, "No mode was timed in both runs.", height=92)
     look = appearance(dark)
     fig = canvas(dark, SPEED_TITLE, height=110 + ROW_PX * len(modes), showlegend=False)
     for mode in modes:
