@@ -28,6 +28,7 @@ Figure: TypeAlias = go.Figure
 REFERENCE_DELTA = 1e-5  # the plain rule's bound, drawn dotted on every |Δ| axis
 HEIGHT_PX = 250
 MAX_TICKS = 6
+MARGIN_PX = 8
 HOW_SIGN, HOW_WIDTH_PX = "?", 11  # as a sign that every font has, in a frame
 HOW_PX = 9  # the sign's place above the panel, in line with the title
 
@@ -60,7 +61,7 @@ def plotly_template(dark: bool) -> go.layout.Template:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "colorway": [mode_colour(mode, dark) for mode in MODES],
             "colorscale": {"sequential": delta, "sequentialminus": delta, "diverging": diverging},
-            "margin": {"l": 8, "r": 8, "t": 34, "b": 8},
+            "margin": {"l": MARGIN_PX, "r": MARGIN_PX, "t": 34, "b": MARGIN_PX},
             "title": title,
             "xaxis": axis,
             "yaxis": axis,
@@ -113,6 +114,7 @@ def described(fig: go.Figure, alt: str, *, how: str = "") -> go.Figure:
             x=1,
             xref="paper",
             xanchor="right",
+            xshift=(fig.layout.margin.r or MARGIN_PX) - MARGIN_PX,
             y=1,
             yref="paper",
             yanchor="bottom",

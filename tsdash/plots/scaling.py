@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log10
 
 import plotly.graph_objects as go
 
@@ -12,8 +13,8 @@ from tsdash.plots.frame import canvas, described, label, log_axis_ticks, nothing
 from tsdash.spec import Alternation
 from tsdash.tokens import MODES, mode_colour, mode_look
 
-SIZE_TITLE = "Against size: median of a call"
-ITEM_TITLE = "Against size: cost of one item"
+SIZE_TITLE = "Median of a call"
+ITEM_TITLE = "Cost of one item"
 THREADS_TITLE = "Against threads: median of a call"
 VISITS_TITLE = "Alternating shapes: time by visit"
 
@@ -82,7 +83,7 @@ def _lines(
             },
             hovertemplate=f"{arm}, {axis} %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
         )
-    every = [point.median_s / share / second for point, share in scaled.items()]
+    every = [end / share / second for point, share in scaled.items() for end in (point.low_s, point.high_s)]
     sizes = sorted({point.size for point in points})
     fig.update_xaxes(type="log", tickvals=sizes, ticktext=[formats.count(size) for size in sizes], title=axis)
     fig.update_yaxes(type="log", title=unit, **log_axis_ticks(min(every) * 0.8, max(every) * 1.25))
@@ -95,8 +96,6 @@ def _lines(
 
 def _name_lines(fig: go.Figure, points: Sequence[Point], scaled: dict[Point, int], second: float, dark: bool) -> None:
     """Each line's name at its last point, moved apart where lines end close together."""
-    from math import log10
-
     ends: dict[str, Point] = {}
     for point in points:
         if point.arm not in ends or point.size > ends[point.arm].size:
@@ -132,6 +131,7 @@ def visits(alternation: Alternation | None, names: Sequence[str], dark: bool) ->
             marker={"size": 6, "symbol": MODES[alternation.mode].marker if alternation.mode in MODES else "circle"},
             hovertemplate=f"{name}, visit %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
         )
+        label(fig, name, dark, x=1, y=log10(series[0] / second), xshift=8, yanchor="bottom")
     every = [seconds / second for series in alternation.visits_s for seconds in series]
     fig.update_xaxes(title="visit", dtick=1, showgrid=False)
     fig.update_yaxes(type="log", title=f"{unit}, log scale", **log_axis_ticks(min(every) * 0.8, max(every) * 1.25))
