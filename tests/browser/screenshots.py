@@ -1,4 +1,4 @@
-"""Every page in every state, light and dark, at three widths, as pictures: python -m tests.browser.screenshots OUT [--only WORD].
+"""Every page in every state, light and dark, at three widths, as pictures: python -m tests.browser.screenshots OUT [--only PATTERN].
 
 The runs are real ones, made by the command line in a home of their own first; `--home` keeps them for the next time.
 """
@@ -249,7 +249,7 @@ def take(
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.browser.screenshots", description=__doc__)
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--only", default="", metavar="WORD", help="shots whose name begins with this")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="shots whose name begins with what fits this")
     parser.add_argument("--widths", default=",".join(map(str, WIDTHS)), help="in pixels (default: %(default)s)")
     parser.add_argument("--schemes", default=",".join(SCHEMES), help="appearances (default: %(default)s)")
     parser.add_argument("--home", type=Path, help="a tsdash home whose runs are shown; made if it has none")
@@ -258,7 +258,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = (options.home or Path(folder)).resolve()
         make_runs(home)
-        found = [shot for shot in shots(Store(home)) if shot.name.startswith(options.only)]
+        found = [shot for shot in shots(Store(home)) if re.match(options.only, shot.name)]
         with serving(home) as address:
             widths = tuple(map(int, options.widths.split(",")))
             take(address, found, options.out, widths, tuple(options.schemes.split(",")))
