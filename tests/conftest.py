@@ -7,9 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tsdash.engine.core import Engine
 
 # Read by torch when it is imported, here or in a child process, so that tests without torch need not import it.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
@@ -37,6 +41,16 @@ def _session_home() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="tsdash-tests-") as home, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TSDASH_HOME", home)
         yield
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One engine for all tests of this process: starting a zygote takes seconds, forking from it milliseconds."""
+    from tsdash.engine.core import Engine
+    from tsdash.store import Store
+
+    with Engine(Store(tmp_path_factory.mktemp("engine-home"))) as engine:
+        yield engine
 
 
 @pytest.fixture(autouse=True)

@@ -57,12 +57,6 @@ def program(path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    with Engine(Store(tmp_path_factory.mktemp("home"))) as engine:
-        yield engine
-
-
 def held(engine: Engine, path: Path, mode: str) -> Record:
     """The artefact at `path` against the model, on three sizes."""
     spec = RunSpec(

@@ -202,6 +202,33 @@ def store_of(version, path):
         connection.execute(f"PRAGMA user_version = {version}")
 
 
+class _Dying:
+    """A connection whose thread is ended right after it has begun a transaction."""
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    def execute(self, statement, *values):
+        result = self._connection.execute(statement, *values)
+        if statement.startswith("BEGIN"):
+            raise SystemExit
+        return result
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+
+def test_a_writer_that_ends_within_a_transaction_leaves_nothing_locked(store, monkeypatch):
+    """Others write at once."""
+    dying = _Dying(store.connection())
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "connection", lambda: dying)
+        with pytest.raises(SystemExit):
+            store.create(SPEC, {}, {})
+    monkeypatch.setattr("tsdash.store._BUSY_S", 0.1)
+    assert Store(store.folder).create(SPEC, {}, {}) == 1
+
+
 def _write_and_die(folder, run):
     import os
     from pathlib import Path

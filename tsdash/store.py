@@ -351,13 +351,14 @@ class Store:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is there in full once the block ends, or not at all."""
         connection = self.connection()
-        connection.execute("BEGIN IMMEDIATE")
         try:
+            connection.execute("BEGIN IMMEDIATE")
             yield connection
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # else all others would wait for it
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
 
 
 def _text(stage: Any) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from playwright.sync_api import Page, WebSocket, expect, sync_playwright
 
-from tests.browser.screenshots import RESTING, serving
+from tests.browser.screenshots import RESTING
+from tests.browser.serving import serving
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.ui.conftest import EQUAL, WRONG, early_exit, result
 from tsdash import tables, verdicts

@@ -6,15 +6,9 @@ Speaks Streamlit's own protocol, so that what is measured is the server: the scr
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +16,11 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
+from tests.browser.serving import serving
 from tsdash import plan
 from tsdash.spec import ModelSource, RunSpec, Sweep
 from tsdash.store import Store
 
-ROOT = Path(__file__).parents[2]
 SESSIONS = 50
 INTERACTIONS = 4  # of each session
 THINKING_S = 1.0  # between two of one session
@@ -41,41 +35,12 @@ def make_inputs(n=2):
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _started(port: int, home: str) -> subprocess.Popen[bytes]:
-    """The dashboard on `port`, once it answers."""
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.port",
-        str(port),
-        "--server.headless",
-        "true",
-    ]
-    server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TSDASH_HOME": home}, stdout=subprocess.DEVNULL)
-    end = time.monotonic() + LIMIT_S
-    while time.monotonic() < end:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-            return server
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    server.kill()
-    raise RuntimeError(f"The dashboard did not answer within {LIMIT_S:g} s.")
-
-
-async def _session(port: int, query: str, number: int) -> list[float]:
+async def _session(address: str, query: str, number: int) -> list[float]:
     """Seconds of each interaction of one session: from asking for the page to the end of its script run."""
     seconds = []
-    async with connect(f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as stream:  # type: ignore[list-item]
+    async with connect(
+        f"{address.replace('http', 'ws')}/_stcore/stream", subprotocols=["streamlit"], max_size=None
+    ) as stream:  # type: ignore[list-item]
         for turn in range(INTERACTIONS):
             await asyncio.sleep(THINKING_S * (number / SESSIONS if turn == 0 else 1))
             message = BackMsg()
@@ -101,20 +66,15 @@ def main() -> list[dict[str, Any]]:
         run = store.create(
             spec, {"effort": "standard"}, {}, "server:999999999:1.00"
         )  # the server takes it up at its start
-        port = _free_port()
-        server = _started(port, home)
-        try:
+        with serving(Path(home)) as address:
 
             async def everybody() -> list[Any]:
                 return await asyncio.gather(
-                    *(_session(port, f"run={run}", number) for number in range(SESSIONS)), return_exceptions=True
+                    *(_session(address, f"run={run}", number) for number in range(SESSIONS)), return_exceptions=True
                 )
 
             results = asyncio.run(everybody())
             running = store.progress(run)[0] == "running"
-        finally:
-            server.terminate()
-            server.wait()
     failed = [result for result in results if isinstance(result, BaseException)]
     seconds = sorted(second for result in results if not isinstance(result, BaseException) for second in result)
     p95 = f"{seconds[int(0.95 * len(seconds))]:.2f} s" if seconds else "none"

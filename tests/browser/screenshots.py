@@ -14,14 +14,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import ROOT, free_port, wait
+from tests.browser.serving import ROOT, serving
 from tests.browser.walking import check, guess, reveal
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 from tsdash.store import Store
@@ -175,33 +174,6 @@ def play(page: Page) -> None:
     """Run what is in the editor."""
     page.keyboard.press("Control+Enter")
     page.get_by_role("button", name="Find the cause").wait_for()
-
-
-@contextmanager
-def serving(home: Path) -> Iterator[str]:
-    """A server on this home; its address."""
-    port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.port",
-        str(port),
-        "--server.headless",
-        "true",
-    ]
-    with open(home / "server.log", "w") as log:
-        environment = {**os.environ, "TSDASH_HOME": str(home)}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait(process, f"{address}/_stcore/health", home / "server.log")
-            yield address
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def rest(page: Page) -> None:

@@ -1,9 +1,9 @@
-"""One engine for all engine tests: starting a zygote takes seconds, forking from it milliseconds."""
+"""Runs of model files on the shared engine."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -14,16 +14,9 @@ from tsdash import models, plan
 from tsdash.engine.core import Engine
 from tsdash.records import Record
 from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
-from tsdash.store import Store
 
 T = TypeVar("T")
 LIMITS = Limits(load_s=60, export_s=60, case_s=30, memory_mib=3072)
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with Engine(Store(tmp_path_factory.mktemp("home"))) as engine:
-        yield engine
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -29,11 +30,12 @@ def make_model():
 def make_inputs(n=2):
     return (torch.randn(n, 4),)
 """
-SPEC = RunSpec(
+LONG = RunSpec(
     model=ModelSource(name="m", kind="file", filename="m.py", text=MODEL),
     modes=("trace",),
     cases=plan.cases(Sweep(seeds=tuple(range(CASES))), {"n": 2}),
 )
+SHORT = replace(LONG, cases=LONG.cases[:20])
 SERVER = """
 import sys, time
 from pathlib import Path
@@ -62,7 +64,7 @@ def wait_until(condition, limit_s=90.0):
 def orphaned(tmp_path):
     """A store with one queued run whose server has died."""
     store = Store(tmp_path / "home")
-    run = store.create(SPEC, {}, {}, "server:999999999:1.00")
+    run = store.create(LONG, {}, {}, "server:999999999:1.00")
     return store, run
 
 
@@ -89,14 +91,14 @@ def test_a_server_killed_twenty_times_loses_no_case_and_repeats_none(orphaned):
     assert serve(store.folder).wait(120) == 0
     record = store.load(run)
     assert record.state == "done"
-    assert [result.case.id for result in record.of("trace")] == [case.id for case in SPEC.cases]
+    assert [result.case.id for result in record.of("trace")] == [case.id for case in LONG.cases]
     assert {judge(result).outcome for result in record.results} == {"identical"}
 
 
 def test_a_case_that_took_the_server_down_twice_is_marked_and_left(tmp_path):
     """The third server does not try it again."""
     store = Store(tmp_path / "home")
-    run = store.create(SPEC, {}, {}, "server:999999999:1.00")
+    run = store.create(SHORT, {}, {}, "server:999999999:1.00")
     for owner in ("server:999999998:1.00", "server:999999997:1.00"):
         store.doing(run, "trace", "c2")
         assert store.claim(run, next(iter(store.unfinished().values())), owner)
@@ -111,9 +113,9 @@ def test_a_case_that_took_the_server_down_twice_is_marked_and_left(tmp_path):
 def test_what_is_done_is_not_done_again(tmp_path):
     """A result of the earlier attempt stays as it was, word for word."""
     store = Store(tmp_path / "home")
-    run = store.create(SPEC, {}, {}, "server:999999999:1.00")
+    run = store.create(SHORT, {}, {}, "server:999999999:1.00")
     earlier = CaseResult(
-        case=SPEC.cases[1],
+        case=SHORT.cases[1],
         mode="trace",
         eager=Side(ended="returned"),
         exported=Side(ended="returned"),
@@ -127,7 +129,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
 def test_a_dead_check_is_interrupted_not_resumed(tmp_path):
     """Nobody waits for it any more."""
     store = Store(tmp_path / "home")
-    run = store.create(SPEC, {}, {}, "check:999999999:1.00")
+    run = store.create(SHORT, {}, {}, "check:999999999:1.00")
     with Engine(store, kind="server"):
         assert store.progress(run)[0] == "interrupted"
 
@@ -136,8 +138,8 @@ def test_an_engine_whose_thread_dies_starts_another_and_goes_on(tmp_path):
     """The run is taken up where it was."""
     store = Store(tmp_path / "home")
     with Engine(store, kind="server") as engine:
-        run = store.create(SPEC, {}, {}, engine.owner)
-        engine.submit(run, SPEC)
+        run = store.create(LONG, {}, {}, engine.owner)
+        engine.submit(run, LONG)
         wait_until(lambda: store.progress(run)[1] > 5)
         thread = engine._life._thread
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
@@ -145,7 +147,7 @@ def test_an_engine_whose_thread_dies_starts_another_and_goes_on(tmp_path):
         engine.lanes()
         wait_until(lambda: store.progress(run)[0] == "done")
     record = store.load(run)
-    assert [result.case.id for result in record.of("trace")] == [case.id for case in SPEC.cases]
+    assert [result.case.id for result in record.of("trace")] == [case.id for case in LONG.cases]
 
 
 def test_a_process_is_told_from_a_later_one_of_the_same_number():

@@ -1,30 +1,28 @@
-"""One engine for all lessons, and each study carried out once."""
+"""Each study carried out once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tsdash.engine.core import Engine
 from tsdash.spec import to_json
-from tsdash.store import Store
 from tsdash.study import Study, StudySpec
 
 Studied = Callable[[StudySpec], Study]
 
 
 @pytest.fixture(scope="session")
-def studied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studied]:
+def studied(engine: Engine) -> Studied:
     """What a study finds, kept for the tests that ask the same."""
     known: dict[str, Study] = {}
-    with Engine(Store(tmp_path_factory.mktemp("learn-home"))) as engine:
 
-        def ask(spec: StudySpec) -> Study:
-            key = json.dumps(to_json(spec), sort_keys=True)
-            if key not in known:
-                known[key] = engine.study(spec).result(120)
-            return known[key]
+    def ask(spec: StudySpec) -> Study:
+        key = json.dumps(to_json(spec), sort_keys=True)
+        if key not in known:
+            known[key] = engine.study(spec).result(120)
+        return known[key]
 
-        yield ask
+    return ask

@@ -37,7 +37,7 @@ class ColdNursery:
     async def start(self) -> None:
         """Nothing can be made ready."""
 
-    async def preload(self, modules: tuple[str, ...]) -> None:
+    async def preload(self, modules: tuple[str, ...], *, spare: bool = False) -> None:
         """Every worker imports for itself."""
 
     async def fork(

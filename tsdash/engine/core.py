@@ -193,8 +193,8 @@ class _Life:
     async def _warm_up(self) -> None:
         """So that the first run finds torch imported; a server has the time for what else most runs need."""
         await self._nursery.start()
-        for module in COMMON_MODULES if self._resumes else ():  # one by one: a worker asked for meanwhile waits for one
-            await self._nursery.preload((module,))
+        if self._resumes:
+            await self._nursery.preload(COMMON_MODULES, spare=True)
 
     async def _study(self, spec: StudySpec, session: str) -> Study:
         lanes = Lanes(correctness=self._correctness, measuring=self.measuring, session=session)

@@ -70,10 +70,10 @@ class ForkingNursery:
             program, reads=(*self._operator.readable, *self._operator.searches, os.getcwd()), root=self.root
         )
 
-    async def preload(self, modules: tuple[str, ...]) -> None:
+    async def preload(self, modules: tuple[str, ...], *, spare: bool = False) -> None:
         """Have the zygote import what the coming workers need, once for all of them."""
         await self.start()
-        self._tell({"preload": modules})
+        self._tell({"preload": modules, "spare": spare})
 
     async def fork(
         self,

@@ -22,8 +22,8 @@ class Nursery(Protocol):
     async def start(self) -> None:
         """Get ready, so that the first worker comes soon."""
 
-    async def preload(self, modules: tuple[str, ...]) -> None:
-        """Import what the coming workers need, once for all of them."""
+    async def preload(self, modules: tuple[str, ...], *, spare: bool = False) -> None:
+        """Import what the coming workers need, once for all of them; `spare`: only while there is nothing else to do."""
 
     async def fork(
         self,

@@ -2,7 +2,7 @@
 
 Started as `python -m tsdash.engine.zygote FD`. Requests and reports are JSON datagrams on the control socket FD:
     {"fork": key, "role": …, "bounds": …} with two descriptors, the worker's channel and its output
-    {"kill": pid}, {"preload": [module…]}
+    {"kill": pid}, {"preload": [module…], "spare": whether only once nothing else is to be done}
     {"ready": pid}, {"forked": key, "pid": pid}, {"unforked": key, "why": …}, {"exited": pid, "status": exit status or minus the signal, "why": … where the warden ended it}
 A worker's first message on its channel is {"confined": [what was applied…]}. The zygote adopts the orphans of its workers
 (subreaper) and ends them, so whatever a model starts ends with its worker at the latest.
@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -54,12 +55,15 @@ def main() -> None:
     workers: dict[int, _Watched] = {}
     signal.signal(signal.SIGTERM, lambda *_: _leave(workers))  # the engine's thread has ended, though not its process
     control.send(json.dumps({"ready": os.getpid()}).encode())
+    spare: list[str] = []
     watched_at = time.monotonic()
     while True:
         asking = {watched.asks: pid for pid, watched in workers.items() if watched.asks >= 0}
-        readable, _, _ = select.select(
-            [control.fileno(), wake, *asking], [], [], warden.INTERVAL_S if workers else None
-        )
+        idle = bool(spare) and not workers
+        patience_s = 0 if idle else warden.INTERVAL_S if workers else None
+        readable, _, _ = select.select([control.fileno(), wake, *asking], [], [], patience_s)
+        if idle and not readable:
+            _import([spare.pop(0)])
         for fd in asking.keys() & readable:
             _hear(asking[fd], workers)
         if wake in readable:
@@ -68,7 +72,7 @@ def main() -> None:
         if time.monotonic() > watched_at + warden.INTERVAL_S:
             _watch(workers)
             watched_at = time.monotonic()
-        if control.fileno() in readable and not _answer(control, workers):
+        if control.fileno() in readable and not _answer(control, workers, spare):
             _leave(workers)
 
 
@@ -91,7 +95,13 @@ def _warm_up() -> None:
     gc.freeze()  # so that a worker's collections do not copy the pages of what the zygote imported
 
 
-def _answer(control: socket.socket, workers: dict[int, _Watched]) -> bool:
+def _import(modules: Iterable[str]) -> None:
+    for name in modules:
+        importlib.import_module(name)
+    gc.freeze()
+
+
+def _answer(control: socket.socket, workers: dict[int, _Watched], spare: list[str]) -> bool:
     """Do what the parent asks; False once the parent is gone."""
     try:
         raw, fds, _, _ = socket.recv_fds(control, _MAX_DATAGRAM, 2)
@@ -122,9 +132,10 @@ def _answer(control: socket.socket, workers: dict[int, _Watched]) -> bool:
     elif "kill" in request and request["kill"] in workers:
         _kill(request["kill"])
     elif "preload" in request:
-        for name in request["preload"]:
-            importlib.import_module(name)
-        gc.freeze()
+        if request.get("spare"):
+            spare += request["preload"]
+        else:
+            _import(request["preload"])
     return True
 
 
