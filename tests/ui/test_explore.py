@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.conftest import EQUAL, GUILTY, early_exit, result
+from tests.ui.conftest import EQUAL, GUILTY, WRONG, early_exit, result
 from tsdash import models, plan
-from tsdash.spec import RunSpec
+from tsdash.spec import SEARCH, RunSpec
 from tsdash.store import Store
 from tsdash.ui import mend, selection, service
 
@@ -222,7 +223,18 @@ def test_a_run_that_is_not_there_is_said() -> None:
 
 def test_an_address_that_is_no_number_is_said() -> None:
     """Whatever stands in the address, the page answers."""
-    assert "is not the number of a run" in explore(run="x'; --").error[0].value
+    for asked in ("x'; --", "", "9" * 30):
+        assert "is not the number of a run" in explore(run=asked).error[0].value
+
+
+def test_a_run_with_a_search_shows_all_of_its_sections(store: Store, finished: Callable[..., int]) -> None:
+    """Cases that a search made are no cells of the grid, and hide nothing of the page."""
+    run = finished()
+    base = early_exit().cases[0]
+    made = replace(base, id="s0411ab", dims={**base.dims, "batch": 5}, varied=SEARCH, origin="c3")
+    store.add_case(run, result(made, "trace", WRONG), {})
+    page = explore(run=str(run))
+    assert any(heading.startswith("trace answers in") for heading in headings(page))
 
 
 def test_a_model_that_cannot_be_loaded_shows_its_line(failed: int) -> None:

@@ -7,13 +7,15 @@ import streamlit as st
 from tsdash.errors import UserError
 from tsdash.ui import service
 
+MOST_DIGITS = 18  # a number of a run has 64 bits in the store
+
 
 def shown_run() -> tuple[service.Loaded | None, str]:
     """The run that the address names, or why it cannot be shown."""
     asked = st.query_params.get("run")
     if asked is None:
         return None, ""
-    if not asked.isdecimal():
+    if not asked.isdecimal() or len(asked) > MOST_DIGITS:
         return None, f"{asked!r} is not the number of a run."
     try:
         return service.load(int(asked)), ""

@@ -28,6 +28,10 @@ def _said(version: str, mode: str, _loaded: Loaded) -> tuple[tuple[str, ...], tu
     """What the mode keeps, and what of it is notable."""
     record = _loaded.record
     outcomes = {case.id: outcome for name, case, outcome in _loaded.cells if name == mode}
-    judged = [(result, Judgement(outcome=outcomes[result.case.id], detail="")) for result in record.of(mode)]
+    judged = [
+        (result, Judgement(outcome=outcomes[result.case.id], detail=""))
+        for result in record.swept
+        if result.mode == mode
+    ]
     export = record.exports.get(mode)
     return contract.kept(export, judged), contract.notable(export, judged)
