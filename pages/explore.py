@@ -36,7 +36,7 @@ def start(choice: controls.Choice) -> None:
 
 def again(record: Record) -> None:
     """Run a record's own choices once more."""
-    show(service.submit(record.spec, record.sweep))
+    show(service.again(record))
 
 
 def show(run: int) -> None:

@@ -117,7 +117,9 @@ def listing(table: pd.DataFrame, dark: bool) -> list[int]:
 
 def _percent(share: float) -> float:
     """In whole percent; 0 and 100 only where it is exactly that."""
-    return 100 * share if pd.isna(share) or share in (0, 1) else min(99, max(1, round(100 * share)))
+    if pd.isna(share):  # also None, where no run has a digest yet
+        return float("nan")
+    return 100 * share if share in (0, 1) else min(99, max(1, round(100 * share)))
 
 
 def _select(key: str, ids: list[int]) -> None:
@@ -137,6 +139,18 @@ def one(run: int, table: pd.DataFrame) -> None:
             st.switch_page(EXPLORE, query_params={"run": str(run)})
         if st.button("Modes", icon=":material/view_column:", key="modes", help="Its modes side by side"):
             st.switch_page(MODES, query_params={"run": str(run)})
+        record = service.load(run).record
+        allowed = service.may_run(record.spec.model)
+        if st.button(
+            "Run again",
+            icon=":material/refresh:",
+            key="again",
+            disabled=not allowed,
+            help="The same source, modes and cases, as a new run"
+            if allowed
+            else "This server runs no code of your own, and this model is some",
+        ):
+            st.switch_page(EXPLORE, query_params={"run": str(service.again(record))})
         name = st.text_input(
             "Name", row["name"], key=f"name {run}", width=220, help="Shown in lists and found by Search."
         )

@@ -1,6 +1,7 @@
 """A standard check of a five-layer MLP: what it takes beside its own forwards and exports, and where the rest goes.
 
-One run of all the cases that tsdash plans, on an engine that has started already. The parts are clock time between a request
+One run of all the cases that tsdash plans, on an engine that has carried out such a run before: that imports what the cases
+need (torch._dynamo for the meta device), which a server does while nobody asks. The parts are clock time between a request
 to a worker and its answer; some run beside each other, so they add up to more than the whole. Forwards are those of eager and
 of the exports, as the workers time them.
 """
@@ -110,7 +111,7 @@ def main() -> list[dict[str, Any]]:
     split.watch(forking.ForkingNursery, "fork", lambda nursery, role, *rest: f"starting a worker ({role})")
     rows = []
     with tempfile.TemporaryDirectory() as home, Engine(Store(Path(home))) as engine:
-        _checked(engine, MLP.format(width=8), Sweep())
+        _checked(engine, MLP.format(width=8), plan.own_plan(DIMS, "standard"))
         for name, width in WIDTHS.items():
             split.seconds.clear()
             split.asked.clear()

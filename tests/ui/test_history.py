@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.ui.conftest import EQUAL, early_exit, result
 from tsdash import verdicts
 from tsdash.store import Store
+from tsdash.ui import service
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "history.py")
 
@@ -132,3 +134,21 @@ def test_a_run_that_was_cut_off_ships_nothing(store: Store, finished: Callable[.
     page = history()
     assert list(page.dataframe[0].value["ship"]) == ["—"]
     assert f"by run {run}" not in headings(page)[0]
+
+
+def test_any_run_can_be_run_again(store: Store, finished: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the very source that it had, also where the file has changed since."""
+    run, submitted = summarized(store, finished()), []
+    monkeypatch.setattr(service, "submit", lambda spec, sweep: submitted.append(spec) or run)
+    next(button for button in history(str(run)).button if button.label == "Run again").click().run()
+    assert submitted == [store.load(run).spec]
+
+
+def test_code_of_the_users_own_is_run_again_only_where_it_may_run(
+    store: Store, finished: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "allows_code", lambda: False)
+    spec = store.load(finished()).spec
+    own = store.create(replace(spec, model=replace(spec.model, kind="file")), {}, {})
+    store.end(own, "done")
+    assert next(button for button in history(str(own)).button if button.label == "Run again").disabled

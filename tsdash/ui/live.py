@@ -205,13 +205,7 @@ def failed(record: Record, again: Callable[[], None]) -> None:
     if failure and failure.traceback:
         with st.expander("The traceback"):
             st.code(failure.traceback, language=None)
-    st.button(
-        "Run again",
-        icon=":material/refresh:",
-        key="again",
-        on_click=again,
-        help="The same model, modes and cases, as a new run",
-    )
+    _run_again(record, again)
 
 
 def stopped(loaded: service.Loaded, again: Callable[[], None]) -> None:
@@ -223,10 +217,15 @@ def stopped(loaded: service.Loaded, again: Callable[[], None]) -> None:
         f"{word} after {formats.waiting(seconds)}",
         findings.cancelled(done=len(record.swept), planned=len(loaded.table)),
     )
+    _run_again(record, again)
+
+
+def _run_again(record: Record, again: Callable[[], None]) -> None:
     st.button(
         "Run again",
         icon=":material/refresh:",
         key="again",
         on_click=again,
+        disabled=not service.may_run(record.spec.model),
         help="The same model, modes and cases, as a new run",
     )

@@ -81,6 +81,16 @@ def submit(spec: RunSpec, sweep: dict[str, object]) -> int:
     return run
 
 
+def may_run(source: ModelSource) -> bool:
+    """Whether this server runs the model: tsdash's own and torchvision's always, code of the user's own where it is allowed."""
+    return source.kind in ("gallery", "torchvision") or allows_code()
+
+
+def again(record: Record) -> int:
+    """Start a record's own choices once more, on the source and the files that it had; returns the new run's id."""
+    return submit(record.spec, record.sweep)
+
+
 def study(spec: StudySpec) -> Future[Study]:
     """Start a study, which leaves no run behind."""
     context = get_script_run_ctx()
