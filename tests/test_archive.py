@@ -82,3 +82,15 @@ def test_a_damaged_artefact_is_noticed(store, tmp_path):
     with pytest.raises(OptionError, match="damaged"):
         archive.import_run(other, tmp_path / "run.tsdash")
     assert other.runs() == ()
+
+
+def test_a_run_that_names_another_file_as_its_artefact_is_refused(store, tmp_path):
+    """Who opens the run would be given that file."""
+    run = store.create(SPEC, {}, {})
+    (tmp_path / "a.pt").write_bytes(b"artefact")
+    store.add_export(run, Export(mode="trace", seconds=1.0), tmp_path / "a.pt")
+    archive.export_run(store, run, tmp_path / "run.tsdash")
+    with closing(sqlite3.connect(tmp_path / "run.tsdash")) as connection, connection:
+        connection.execute("UPDATE exports SET artefact = '../../../etc/passwd'")
+    with pytest.raises(OptionError, match="not a run that tsdash exported"):
+        archive.import_run(store, tmp_path / "run.tsdash")

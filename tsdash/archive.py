@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from tsdash import schema
 from tsdash.errors import OptionError
-from tsdash.store import TABLES, Store
+from tsdash.store import NAMED, TABLES, Store
 
 
 def export_run(store: Store, run: int, path: Path) -> None:
@@ -27,14 +28,10 @@ def export_run(store: Store, run: int, path: Path) -> None:
         connection.execute("INSERT INTO taken.runs SELECT * FROM main.runs WHERE id = ?", (run,))
         for table in TABLES:
             connection.execute(f"INSERT INTO taken.{table} SELECT * FROM main.{table} WHERE run = ?", (run,))
-        for (digest,) in connection.execute(
-            "SELECT artefact FROM taken.exports WHERE artefact IS NOT NULL"
-            " UNION SELECT json_extract(spec, '$.model.given') FROM taken.runs WHERE json_extract(spec, '$.model.given') NOT NULL"
-            " UNION SELECT json_extract(spec, '$.saved.sha256') FROM taken.runs WHERE json_extract(spec, '$.saved.sha256') NOT NULL"
-        ).fetchall():
-            connection.execute(
-                "INSERT INTO taken.artefacts VALUES (?, ?)", (digest, (store.artefacts / digest).read_bytes())
-            )
+        for (digest,) in connection.execute(NAMED.format("taken")).fetchall():
+            if digest is not None:
+                content = (store.artefacts / digest).read_bytes()
+                connection.execute("INSERT INTO taken.artefacts VALUES (?, ?)", (digest, content))
 
 
 def import_run(store: Store, path: Path) -> int:
@@ -49,7 +46,7 @@ def import_run(store: Store, path: Path) -> int:
         with tempfile.TemporaryDirectory() as folder:
             own = shutil.copy(path, folder)  # the given file stays as it is
             with closing(sqlite3.connect(own)) as file, file:
-                if not (schema.version(file) and schema.migrate(file)):
+                if not (schema.version(file) and schema.migrate(file) and _names_artefacts_only(file)):
                     raise wrong
             with _attached(store, Path(own)) as connection:
                 return _take_in(store, connection)
@@ -83,6 +80,12 @@ def _take_in(store: Store, connection: sqlite3.Connection) -> int:
                 f"INSERT INTO main.{table} (run, {others}) SELECT ?, {others} FROM taken.{table}", (run,)
             )
     return int(run or 0)
+
+
+def _names_artefacts_only(file: sqlite3.Connection) -> bool:
+    """Whether all that a run would be given from the folder of artefacts has the name of one, and is no other file."""
+    named = file.execute(NAMED.format("main"))
+    return all(name is None or re.fullmatch("[0-9a-f]{64}", str(name)) for (name,) in named)
 
 
 def _columns(connection: sqlite3.Connection, table: str, left_out: str) -> list[str]:

@@ -30,6 +30,11 @@ KEPT_ARTEFACT_BYTES = 256 * 2**20
 KEPT_DELETED_S = 24 * 3600.0  # a deleted run can be restored for a day
 MOST_DEATHS = 2  # of a server during one case; then the case is marked and left
 _SUMMARY = "SELECT id, created_at, state, model, modes, cases, torch, name, note, pinned, digest, began_at, ended_at, away_s FROM runs"
+# The files that runs have in the folder of artefacts: exports, models given in Python, artefacts saved elsewhere.
+NAMED = (
+    "SELECT artefact FROM {0}.exports UNION SELECT json_extract(spec, '$.model.given') FROM {0}.runs"
+    " UNION SELECT json_extract(spec, '$.saved.sha256') FROM {0}.runs"
+)
 _BUSY_S = 30.0  # how long a writer waits for another
 TABLES = (
     "exports",
@@ -318,11 +323,7 @@ class Store:
 
     def _sweep_artefacts(self) -> None:
         """Remove the files that no run has: artefacts, and models given in Python."""
-        named = (
-            "SELECT artefact FROM exports UNION SELECT json_extract(spec, '$.model.given') FROM runs"
-            " UNION SELECT json_extract(spec, '$.saved.sha256') FROM runs"
-        )
-        used = {row[0] for row in self.connection().execute(named)}
+        used = {row[0] for row in self.connection().execute(NAMED.format("main"))}
         for kept in self.artefacts.glob("*"):
             if kept.name not in used and not kept.suffix:
                 kept.unlink(missing_ok=True)

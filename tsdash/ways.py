@@ -17,11 +17,13 @@ Place = tuple[str, int, int]  # path, line and column of a test
 def inline(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, ast.expr]]:
     """Every test inside an expression, with the function around it."""
     for function in ast.walk(tree):
-        for node in ast.walk(function) if isinstance(function, ast.FunctionDef) else ():
-            tests = (
-                [node.test] if isinstance(node, ast.IfExp) else node.ifs if isinstance(node, ast.comprehension) else []
-            )
-            yield from ((function, test) for test in tests)
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.IfExp):
+                yield function, node.test
+            elif isinstance(node, ast.comprehension):
+                yield from ((function, test) for test in node.ifs)
 
 
 def one_way(

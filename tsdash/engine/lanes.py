@@ -78,7 +78,10 @@ class FairLane:
 
 
 class MeasuringLane:
-    """One measurement at a time on the machine, also across servers: the holder locks a file in the system's temporary folder."""
+    """One measurement at a time on the machine, also across servers: the holder locks a file in the system's temporary folder.
+
+    Whatever the device: the processor launches an accelerator's work too, and two measurements would disturb each other.
+    """
 
     def __init__(self, correctness: FairLane) -> None:
         self._correctness = correctness
