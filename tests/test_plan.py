@@ -85,6 +85,17 @@ def test_sizes_are_read_as_lists_and_ranges(text, sizes):
     assert plan.parse_sizes(text) == sizes
 
 
+def test_a_range_too_long_is_refused_unread():
+    """A billion sizes are not made to be counted."""
+    with pytest.raises(OptionError, match="too many sizes"):
+        plan.parse_sizes("1:1000000000")
+
+
+def test_calls_are_counted_from_one():
+    with pytest.raises(OptionError, match="Call 0 is not allowed"):
+        plan.cases(Sweep(calls=(0, 2)), DIMS)
+
+
 @pytest.mark.parametrize("text", ["two", "1.5", "4:2", "1:9:0", "1:2:3:4"])
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(OptionError, match="Cannot read"):

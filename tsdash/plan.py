@@ -93,9 +93,11 @@ def cases(sweep: Sweep, dims: Mapping[str, int], seed: int = 0) -> tuple[Case, .
     """Every case of `sweep` for a model with the default `dims`, the base case first, no case twice.
 
     A dim whose default is not among the sizes asked for has the first of them in the base case.
-    Raises OptionError for a dim that the model does not have and for a size below 1.
+    Raises OptionError for a dim that the model does not have, and for a size or a call below 1.
     """
     _check_dims(sweep, dims)
+    if any(call < 1 for call in sweep.calls):
+        raise OptionError(f"Call {min(sweep.calls)} is not allowed: calls are counted from 1.")
     base_dims = {
         n: d if d in sweep.dims.get(n, (d,)) or not sweep.dims[n] else sweep.dims[n][0] for n, d in dims.items()
     }
@@ -223,7 +225,10 @@ def parse_sizes(text: str) -> tuple[int, ...]:
             raise OptionError(
                 f"Cannot read {part!r} as a range: write start:end or start:end:step, the step from 1 up."
             )
-        sizes += bounds if len(bounds) == 1 else range(bounds[0], bounds[1] + 1, bounds[2] if len(bounds) == 3 else 1)
+        found = bounds if len(bounds) == 1 else range(bounds[0], bounds[1] + 1, bounds[2] if len(bounds) == 3 else 1)
+        if len(sizes) + len(found) > MAX_CASES:
+            raise OptionError(f"{part} is too many sizes: at most {MAX_CASES} cases are allowed. Write a larger step.")
+        sizes += found
     return tuple(dict.fromkeys(sizes))
 
 

@@ -30,6 +30,7 @@ def test_timing_is_chosen_where_latency_is_on(store: Store, finished: Callable[.
     assert [box.label for box in page.number_input if box.key == "latency_s"] == ["Seconds for all of it"]
     page.text_input(key="threads").set_value("0,2").run()
     assert any("each must be from 1 to 256" in error.value for error in page.error)
+    assert page.button(key="start").disabled
 
 
 def test_a_noisy_measurement_is_said_and_offered_again(store: Store, finished: Callable[..., int]) -> None:

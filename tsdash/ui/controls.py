@@ -90,7 +90,7 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
         problem = problem or problem_of_timing
         if choice:
             choice = replace(choice, cases=plan.with_files(choice.cases, files))
-        n = 0 if choice is None else len(choice.cases) * len(choice.modes)
+        n = 0 if choice is None or problem else len(choice.cases) * len(choice.modes)
         label = "Running" if running else f":primary[**Run {formats.counted(n, 'case')}**]" if n else "Run"
         pressed = button.button(
             label,
