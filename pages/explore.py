@@ -91,7 +91,8 @@ def page() -> None:
         return
     record = loaded.record
     model = record.spec.model.filename.removesuffix(".py")
-    st.set_page_config(page_title=f"{findings.title(record.state, model, loaded.recommended)} · tsdash")
+    known = [found.verdict for found in loaded.verdicts.values()]
+    st.set_page_config(page_title=f"{findings.title(record.state, model, loaded.recommended, known)} · tsdash")
     if not named:
         live.example(record, controls.choose)
     if is_running:

@@ -238,3 +238,11 @@ def test_the_plan_says_cases_modes_and_time() -> None:
     """What Run would do, before it is pressed."""
     assert findings.plan(40, 8, 16) == "40 planned cases for each of 8 modes, about 16 s."
     assert findings.plan(1, 1) == "1 planned case."
+
+
+def test_the_tab_tells_the_end_of_a_run() -> None:
+    """A mode to ship, none, or nothing known."""
+    assert findings.title("running", "mlp", None, ()) == "… mlp is running"
+    assert findings.title("done", "mlp", "script", ("ship", "do_not_ship")) == "✓ mlp: ship script"
+    assert findings.title("done", "mlp", None, ("inconclusive", "do_not_ship")) == "✗ mlp: ship none"
+    assert findings.title("done", "mlp", None, ("inconclusive",)) == "? mlp: inconclusive"

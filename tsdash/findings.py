@@ -6,7 +6,7 @@ Pure functions of results; nothing is rounded here that `formats` does not round
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tsdash import formats
 from tsdash.judge import GOOD as GOOD
@@ -315,13 +315,15 @@ def right(classes: Sequence[int], labels: Sequence[int]) -> int:
     return sum(one == other for one, other in zip(classes, labels, strict=True))
 
 
-def title(state: str, model: str, recommended: str | None) -> str:
+def title(state: str, model: str, recommended: str | None, verdicts: Collection[str]) -> str:
     """What the tab of the browser says: it is seen while something else is looked at."""
     if state in ("queued", "running"):
         return f"… {model} is running"
     if state != "done":
         return f"{model}: {state}"
-    return f"✓ {model}: ship {recommended}" if recommended else f"✗ {model}: ship none"
+    if recommended:
+        return f"✓ {model}: ship {recommended}"
+    return f"? {model}: inconclusive" if "do_not_ship" not in verdicts else f"✗ {model}: ship none"
 
 
 def cancelled(*, done: int, planned: int) -> str:

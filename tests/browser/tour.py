@@ -9,9 +9,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import ROOT
 from tests.browser.screenshots import TIMEOUT_MS, make_runs, rest
-from tests.browser.serving import serving
+from tests.browser.serving import ROOT, serving
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 from tsdash.store import Store
 

@@ -54,12 +54,14 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.csv", "x,y\n1,0.5\n", "not whole numbers"),
+        ("a.csv", "x,y\n1,0.5\n", "no numbers of classes"),
+        ("a.csv", "x,y\n1,1e38\n", "no numbers of classes"),
+        ("a.csv", "", "no row of numbers"),
         ("a.csv", "a,b\n1\n", "line 2 has 1 fields"),
         ("a.csv", "a,b\n1,two\n", "two"),
         ("a.csv", "label\n1\n", "holds no inputs"),
-        ("a.npz", "not a zip", "savez"),
-        ("a.pt", "not a zip", "torch.save"),
+        ("a.npz", "not a zip", r"no \.npz file\. Write it with numpy\.savez"),
+        ("a.pt", "not a zip", r"more than tensors.*torch\.save"),
     ],
 )
 def test_what_cannot_be_read_says_how_to_write_it(name: str, content: str, words: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.ui.conftest import EQUAL, early_exit, result
 from tests.ui.test_explore import explore, headings, html, submitted
 from tsdash import plan
-from tsdash.spec import Classes, RunSpec
+from tsdash.spec import CaseResult, Classes, ErrorFacts, RunSpec, Side
 from tsdash.store import Store
 from tsdash.ui import service
 
@@ -41,6 +41,21 @@ def test_labels_give_accuracy_and_agreement(store: Store) -> None:
     page = explore(run=str(run))
     assert "eager is right in 2 of 2 rows, trace in 1 and script in 2." in headings(page)
     assert "same as script" in html(page)
+
+
+def test_a_file_that_cannot_be_read_is_said(store: Store) -> None:
+    """Above the results, what is wrong with it, once for all modes."""
+    spec = early_exit()
+    spec = replace(spec, cases=plan.with_files(spec.cases, ["/somewhere/mine.npz"]))
+    run = store.create(spec, {}, {})
+    store.begin(run)
+    error = ErrorFacts(type="ModelError", message="mine.npz cannot be read: it is no .npz file.")
+    unread = Side(ended="no_inputs", error=error)
+    for mode in spec.modes:
+        store.add_case(run, CaseResult(case=spec.cases[-1], mode=mode, eager=unread, exported=Side()), {})
+    store.end(run, "done")
+    warnings = [warning.value.replace("\\", "") for warning in explore(run=str(run)).warning]
+    assert warnings == ["Not run: mine.npz cannot be read: it is no .npz file."]
 
 
 def test_a_file_that_no_run_names_is_forgotten(store: Store) -> None:

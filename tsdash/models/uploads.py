@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".npz", ".pt", ".csv")
 LABELS = ("label", "labels", "target", "targets", "y")
 MOST_BYTES = 256 * 2**20
+MOST_LABEL = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ def read(path: Path) -> Uploaded:
     try:
         found = readers[path.suffix](path)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        first = str(error).strip().partition("\n")[0][:200]
+        first = _WRONG.get(type(error)) or str(error).strip().partition("\n")[0][:200].rstrip(".")
         raise ModelError(f"{path.name} cannot be read: {first or type(error).__name__}. {_HOW[path.suffix]}") from None
     labels = next((name for name in found if name.lower() in LABELS), None)
     inputs = {name: tensor for name, tensor in found.items() if name != labels}
@@ -47,6 +48,10 @@ def read(path: Path) -> Uploaded:
     return Uploaded(tensors=inputs, labels=_classes(path, found[labels]) if labels else ())
 
 
+_WRONG: dict[type[Exception], str] = {  # in our words: the libraries' own tell how to run what is in such a file
+    pickle.UnpicklingError: "it holds more than tensors, or was not written by torch.save",
+    zipfile.BadZipFile: "it is damaged",
+}
 _HOW = {
     ".npz": "Write it with numpy.savez(file, x=inputs, labels=classes): numbers only, no objects.",
     ".pt": "Write it with torch.save({'x': inputs, 'labels': classes}, file): tensors in a dict, a list or alone.",
@@ -58,6 +63,8 @@ def _npz(path: Path) -> dict[str, torch.Tensor]:
     import numpy as np
     import torch
 
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is no .npz file")
     with np.load(path, allow_pickle=False) as arrays:
         return {name: torch.from_numpy(arrays[name].copy()) for name in arrays.files}
 
@@ -80,7 +87,9 @@ def _csv(path: Path) -> dict[str, torch.Tensor]:
     import torch
 
     with path.open(newline="", encoding="utf-8-sig") as file:
-        names, *rows = [row for row in csv.reader(file) if row]
+        names, *rows = [row for row in csv.reader(file) if row] or [[]]
+    if not rows:
+        raise ValueError("it has no row of numbers")
     wide = next((number for number, row in enumerate(rows, 2) if len(row) != len(names)), None)
     if wide is not None:
         raise ValueError(f"line {wide} has {len(rows[wide - 2])} fields, and the first line names {len(names)}")
@@ -93,6 +102,8 @@ def _csv(path: Path) -> dict[str, torch.Tensor]:
 
 def _classes(path: Path, labels: torch.Tensor) -> tuple[int, ...]:
     flat = labels.reshape(-1)[:MOST_CLASSES]
-    if flat.is_complex() or bool((flat != flat.round()).any()):
-        raise ModelError(f"The labels of {path.name} are not whole numbers. Give the number of the class, from 0.")
+    if flat.is_complex() or bool((flat != flat.round()).any()) or bool((flat.abs() > MOST_LABEL).any()):
+        raise ModelError(
+            f"The labels of {path.name} are no numbers of classes: whole numbers from 0 up to {MOST_LABEL:,}."
+        )
     return tuple(int(label) for label in flat.tolist())

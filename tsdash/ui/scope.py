@@ -39,14 +39,14 @@ def scope(loaded: Loaded, selection: Selection) -> None:
     st.space("small")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
-            "Mode", modes, key="mode", width=120, on_change=chosen, args=("mode",), help="The export that is looked at"
+            "Mode", modes, key="mode", width=150, on_change=chosen, args=("mode",), help="The export that is looked at"
         )
         st.selectbox(
             "Case",
             list(names),
             format_func=lambda case: names.get(case, case),
             key="case",
-            width=225,
+            width=205,
             on_change=chosen,
             args=("case",),
             help="The inputs that are looked at. A click in the grid selects too; the browser's Back goes back.",

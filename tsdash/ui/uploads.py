@@ -8,6 +8,7 @@ import streamlit as st
 
 from tsdash import findings, formats
 from tsdash.errors import OptionError, UserError
+from tsdash.judge import judge
 from tsdash.models.uploads import MOST_BYTES, SUFFIXES
 from tsdash.spec import EAGER, Classes
 from tsdash.ui import service
@@ -16,6 +17,7 @@ from tsdash.ui.page import as_markdown, section
 from tsdash.ui.service import Loaded
 
 MOST_FILES = 8
+NO_INPUTS = "no_inputs"  # how a side ends whose file cannot be read
 FORMATS = """\
 - `.npz` from `numpy.savez(file, x=inputs, labels=classes)`
 - `.pt` from `torch.save({"x": inputs, "labels": classes}, file)`: tensors alone
@@ -61,7 +63,14 @@ def _keep(name: str, size: int, content: object) -> str:
 
 
 def right(loaded: Loaded) -> None:
-    """How often each side is right on the reader's own inputs, and how often any two predict the same class."""
+    """Files of the reader's own that could not be used; how often each side is right on the others, and how often any two predict
+    the same class."""
+    for detail in dict.fromkeys(
+        judge(result).detail
+        for result in loaded.record.results
+        if result.eager.ended == NO_INPUTS and result.case.inputs
+    ):
+        st.warning(as_markdown(detail), icon=":material/upload_file:")
     by_file: dict[str, dict[str, Classes]] = {}
     for result in loaded.record.results:
         if result.classes is not None:
