@@ -78,6 +78,20 @@ def test_the_smallest_of_all_failures_comes_first_with_its_values():
     assert smaller.case.id == "s5"
 
 
+def test_a_failure_is_shrunk_by_what_was_tried_from_another_of_its_kind():
+    """Its own steps lead there; not to what fails for another value."""
+    base = answered(replace(BASE, varied="base"), lambda *_: False)
+    planned = [answered(replace(BASE, id=name, dims={"n": n, "m": 3}, varied="n"), lambda *_: True) for name, n in (("c2", 8), ("c3", 9))]  # fmt: skip
+    tried = [
+        answered(replace(BASE, id=f"s{n}", dims={"n": n, "m": 3}, origin="c2", varied="search"), lambda case, x: case.dims["n"] > 4)
+        for n in (1, 4, 5, 6)
+    ]  # fmt: skip
+    elsewhere = answered(replace(BASE, id="s7", values="negative", origin="c9", varied="search"), lambda *_: True)
+    found = shrinking.shrunk([base, *planned, *tried, elsewhere], "c3")
+    assert found is not None
+    assert found.case.id == "s5"
+
+
 def test_a_failure_that_was_not_searched_from_stays_as_it_is():
     assert shrinking.shrunk([answered(replace(BASE, id="c2"), lambda *_: True)], "c2") is None
 

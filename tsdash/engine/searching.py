@@ -88,8 +88,11 @@ class _Hunt:
             await self._drive(flip.probes(), blended, agrees, until)
 
     async def shrink(self, until: float) -> None:
-        """From a failure of each kind."""
-        for start in shrinking.starts(self._results):
+        """From a failure of each kind, then from those whose steps lead to nothing that was tried."""
+        firsts, others = shrinking.starts(self._results)
+        for number, start in enumerate((*firsts, *others)):
+            if number >= len(firsts) and shrinking.shrunk(self._results, start.case.id) is not None:
+                continue
             if not self._hung and self._left(until) > self._dear(start.case):
                 told = await self._run(made(start.case, start.case))
                 if not alike(told, start):

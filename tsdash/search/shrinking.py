@@ -12,6 +12,7 @@ import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tsdash import plan
 from tsdash.judge import Tolerance, judge
 from tsdash.search.standing import agrees, alike, failing, made
 from tsdash.spec import GIVEN, SEARCH, Case, CaseResult, InputFacts
@@ -61,9 +62,27 @@ def smallest(results: Sequence[CaseResult], tolerance: Tolerance | None = None) 
 
 
 def shrunk(results: Sequence[CaseResult], case: str) -> CaseResult | None:
-    """The smallest failure that a search came to from the case of that id; None where it did not look, or found none."""
+    """The smallest failure that a search came to from the case of that id, or that its steps lead to from there by what it tried
+    from others; None where there is none."""
     found = next((shrunk for shrunk in smallest(results) if shrunk.origin == case), None)
-    return next((r for r in results if found is not None and r.case.id == found.case.id and r.case.id != case), None)
+    if found is not None:
+        return next((r for r in results if r.case.id == found.case.id and r.case.id != case), None)
+    start = next((r for r in failing(results) if r.case.id == case and r.case.varied != SEARCH), None)
+    base = next((r.case for r in results if r.case.varied == "base"), None)
+    return _retraced(start, base, results) if start is not None and base is not None else None
+
+
+def _retraced(start: CaseResult, base: Case, results: Sequence[CaseResult]) -> CaseResult | None:
+    """Where the steps from `start` lead if only cases that have run already are taken; None where they lead nowhere."""
+    known = {plan.identity(r.case): r for r in sorted(results, key=lambda r: bool(r.inputs))}
+    steps = probes(start, base)
+    try:
+        case = next(steps)
+        while True:
+            case = steps.send(known.get(plan.identity(case)))
+    except StopIteration as ended:
+        best = plan.identity(ended.value.case)
+        return None if best == plan.identity(start.case) else known[best]
 
 
 def _size(result: CaseResult, origin: CaseResult) -> tuple[float, ...]:
@@ -77,17 +96,20 @@ def _size(result: CaseResult, origin: CaseResult) -> tuple[float, ...]:
     return (-changed, sizes, 0 if case.values in PLAIN_VALUES else 2, cost(PLAIN_VALUES.get(case.values, 0.0)) / 1e6)
 
 
-def starts(results: Sequence[CaseResult]) -> list[CaseResult]:
-    """The failures to set out from: the first of each kind, by what was varied and how it fails. None that hangs, none of a file."""
+def starts(results: Sequence[CaseResult]) -> tuple[list[CaseResult], list[CaseResult]]:
+    """The failures to set out from: the first of each kind, by what was varied and how it fails; and the others. None that hangs,
+    none of a file."""
     first: dict[tuple[str, str], CaseResult] = {}
+    others: list[CaseResult] = []
     for result in failing(results):
         if (
             result.case.varied != SEARCH
             and not result.case.inputs
             and "timeout" not in (result.eager.ended, result.exported.ended)
         ):
-            first.setdefault((result.case.varied, judge(result).outcome), result)
-    return list(first.values())
+            kept = first.setdefault((result.case.varied, judge(result).outcome), result)
+            others += [] if kept is result else [result]
+    return list(first.values()), others
 
 
 def probes(start: CaseResult, base: Case) -> Tried:
