@@ -36,11 +36,17 @@ def test_what_a_real_device_takes_is_taken(call):
 
 
 def test_a_script_that_is_stopped_says_why():
-    """Its interpreter drops what Python says."""
+    """Its interpreter drops what is raised below it."""
 
     @torch.jit.script
     def look_up(weights: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         return torch.embedding(weights, ids)
 
+    @torch.jit.script
+    def fetch(weights: torch.Tensor) -> torch.Tensor:
+        return weights.to("cpu") * 2
+
     with pytest.raises(RuntimeError, match=r"Traceback of TorchScript(.|\n)*same device, but embedding"), one_device():
         look_up(WEIGHTS, PLACES)
+    with pytest.raises(RuntimeError, match=r"Traceback of TorchScript(.|\n)*Cannot copy out of meta"), one_device():
+        fetch(WEIGHTS)

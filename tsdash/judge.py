@@ -118,11 +118,17 @@ def _blind_probe(eager: Side, exported: Side) -> str:
     value fails there, and only a complaint about devices tells that one was baked."""
     if eager.ended == "raised":
         return f"The meta device says nothing here: eager itself needs values. {first_line(eager.error)}"
-    message = exported.error.message.lower() if exported.error is not None else ""
+    message = _complaint(exported.error)
     # A size divided by a constant: loading moves the constant to meta and leaves the size, which no real device does.
     if exported.ended == "raised" and ("device" not in message or "expected divisor (b)" in message):
         return f"The meta device says nothing here: the export needs values. {first_line(exported.error)}"
     return ""
+
+
+def _complaint(error: ErrorFacts | None) -> str:
+    """What an error says in the end, in small letters: TorchScript's quotes code first, which may speak of devices itself."""
+    message = error.message if error is not None else ""
+    return (message.rpartition("Error: ")[2] if "Traceback of TorchScript" in message else message).lower()
 
 
 def _compared(result: CaseResult) -> Judgement:

@@ -27,13 +27,15 @@ def one_device() -> Iterator[None]:
         with watch:
             yield
     except RuntimeError as error:
-        if watch.refused and watch.refused not in str(error):  # TorchScript's interpreter drops what Python says
-            raise RuntimeError(f"{str(error).rstrip()} {watch.refused}") from error
+        if (
+            watch.said and "TorchScript" in str(error) and watch.said not in str(error)
+        ):  # its interpreter drops what is raised
+            raise RuntimeError(f"{str(error).rstrip()}\nRuntimeError: {watch.said}") from error
         raise
 
 
 class _OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    refused = ""
+    said = ""  # by the latest operator that raised
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -43,6 +45,10 @@ class _OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func.overloadpacket.__name__
         if len(devices) > 1 and name.rstrip("_") not in _MIXING and name not in _MIXING:
             places = " and on ".join(devices)
-            self.refused = f"Expected all tensors to be on the same device, but {name} was given some on {places}."
-            raise RuntimeError(self.refused)
-        return func(*args, **(kwargs or {}))
+            self.said = f"Expected all tensors to be on the same device, but {name} was given some on {places}."
+            raise RuntimeError(self.said)
+        try:
+            return func(*args, **(kwargs or {}))
+        except Exception as error:
+            self.said = str(error)
+            raise
