@@ -197,3 +197,20 @@ def make_inputs(n=3):
 def test_an_output_whose_class_the_compiler_refuses_is_a_matter_of_structure(explain):
     """Its error is about a line of that class."""
     assert _told(explain(OUTPUT_CLASS, "script")) == ("output_structure", True)
+
+
+SEEDED = """
+class Model(nn.Module):
+    def forward(self, x):
+        torch.manual_seed(13)  # here
+        return x @ torch.randn(x.size(-1), 2)
+
+def make_inputs(n=3):
+    return (torch.ones(n, 4),)
+"""
+
+
+def test_a_seed_that_forward_sets_is_not_in_the_trace(explain):
+    """Proved by leaving it out in eager."""
+    found = explain(SEEDED)
+    assert (*_told(found), found[0].proved) == ("rng", True, True)

@@ -22,6 +22,7 @@ from tsdash.diagnose import (
     replay,
     retrace,
     scripted,
+    seeding,
     states,
     structures,
 )
@@ -46,6 +47,7 @@ KINDS = (
     replay,
     retrace,
     scripted,
+    seeding,
     states,
     structures,
 )
