@@ -127,6 +127,7 @@ def _interaction(page: Page, address: str) -> list[dict[str, Any]]:
 
     def select() -> None:
         box = page.get_by_role("combobox", name=re.compile("^Mode(?!l)")).first
+        box.scroll_into_view_if_needed()  # a list that scrolls on its way closes
         box.click()
         page.get_by_role("option", name="script", exact=True).click()
         expect(page).to_have_url(re.compile("mode=script"), timeout=TIMEOUT_MS)

@@ -248,6 +248,7 @@ def _absent(fig: go.Figure, text: str, column: int, at: int, dark: bool) -> None
         y=at,
         yref="y",
         showarrow=False,
+        bgcolor=appearance(dark).page,
         font={"size": TICK_SIZE_PX, "color": appearance(dark).muted},
     )
 
