@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tsdash import findings
-from tsdash.spec import Case, Cause, OutputFacts, Verdict
+from tsdash.spec import Case, Cause, Latency, OutputFacts, Verdict
+from tsdash.stats import BreakEven
 
 BASE = Case(id="c1", dims={"batch": 2})
 NEGATIVE = Case(id="c2", dims={"batch": 2}, values="negative", varied="values")
@@ -246,3 +249,27 @@ def test_the_tab_tells_the_end_of_a_run() -> None:
     assert findings.title("done", "mlp", "script", ("ship", "do_not_ship")) == "✓ mlp: ship script"
     assert findings.title("done", "mlp", None, ("inconclusive", "do_not_ship")) == "✗ mlp: ship none"
     assert findings.title("done", "mlp", None, ("inconclusive",)) == "? mlp: inconclusive"
+
+
+def test_an_export_has_paid_for_itself_after_calls_that_are_known_to_save_time() -> None:
+    """The calls with what they follow from; no number where no saving is claimed."""
+    paid = findings.paid_back(BreakEven(calls=367, cost_s=11.0, saving_s=0.003))
+    assert paid == (
+        "It pays for itself after 367 calls: exporting, loading and the first call take 11.0 s, "
+        "and each later call saves 3.00 ms."
+    )
+    assert findings.paid_back(BreakEven(calls=None, cost_s=11.0, saving_s=-0.003)) == (
+        "It does not pay for itself: exporting, loading and the first call take 11.0 s, "
+        "and no call is known to save any of it."
+    )
+
+
+def test_what_the_machine_did_is_said_as_far_as_it_tells() -> None:
+    """Load, interruptions and clock rate; a rate that cannot be read is not passed over."""
+    quiet = Latency(case=BASE, arms=(), load_average=0.25, cpus=2, involuntary_switches=1)
+    assert findings.machine(quiet) == (
+        "While measuring: load average 0.2 on 2 processors, 1 involuntary context switch, clock rate not readable."
+    )
+    assert "clock 2\u202f200 MHz before, 1\u202f800 MHz after" in findings.machine(
+        replace(quiet, frequency_mhz=(2200.0, 1800.0))
+    )

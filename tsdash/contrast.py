@@ -9,8 +9,10 @@ from tsdash.findings import SpeedUp
 from tsdash.spec import Cause, ErrorFacts
 
 
-def costs(artefacts: Mapping[str, int | None], first_calls: Mapping[str, float]) -> str:
-    """The smallest artefact and the soonest first call, of those that are known."""
+def costs(
+    artefacts: Mapping[str, int | None], first_calls: Mapping[str, float], break_even: Mapping[str, int] | None = None
+) -> str:
+    """The smallest artefact, the soonest first call and the fewest calls that pay for the export, of those that are known."""
     known = {mode: size for mode, size in artefacts.items() if size is not None}
     if not known:
         return "Nothing: no mode could be exported."
@@ -21,6 +23,9 @@ def costs(artefacts: Mapping[str, int | None], first_calls: Mapping[str, float])
     if first_calls:
         soonest = min(first_calls, key=lambda mode: first_calls[mode])
         text += f"; {soonest} answers its first call {'soonest, ' if len(first_calls) > 1 else ''}in {formats.duration(first_calls[soonest])}"
+    if break_even:
+        first = min(break_even, key=lambda mode: break_even[mode])
+        text += f"; {first} has paid for itself first, after {formats.counted(break_even[first], 'call')}"
     return f"{text}."
 
 

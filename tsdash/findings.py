@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from tsdash import formats
 from tsdash.judge import GOOD as GOOD
 from tsdash.judge import NOT_RUN as NOT_RUN
-from tsdash.spec import PLAIN_TOLERANCE, Case, Cause, OutputFacts, Reach, Verdict
+from tsdash.spec import PLAIN_TOLERANCE, Case, Cause, Latency, OutputFacts, Reach, Verdict
+from tsdash.stats import BreakEven
 
 MOST_PARTS = 3  # clauses in one heading
 SHOWN_REASONS = 2
@@ -289,6 +290,32 @@ def faster(mode: str, *, mode_s: float, eager_s: float, speed_up: SpeedUp, claim
     if not claimed:
         return f"{times}: {formats.ratio(*speed_up)}, no more than eager differs from itself{after}."
     return f"{times}: {formats.ratio(*speed_up)} as fast{after}."
+
+
+def paid_back(found: BreakEven) -> str:
+    """After how many calls an export has paid for itself, and from what that follows."""
+    cost = f"exporting, loading and the first call take {formats.duration(found.cost_s)}"
+    if found.calls is None:
+        return f"It does not pay for itself: {cost}, and no call is known to save any of it."
+    return f"It pays for itself after {formats.counted(found.calls, 'call')}: {cost}, and each later call saves {formats.duration(found.saving_s)}."
+
+
+def machine(latency: Latency) -> str:
+    """What the machine did while latency was measured, as far as the system tells."""
+    parts = []
+    if latency.load_average is not None:
+        on = f" on {formats.counted(latency.cpus, 'processor')}" if latency.cpus else ""
+        parts.append(f"load average {latency.load_average:.1f}{on}")
+    if latency.involuntary_switches is not None:
+        parts.append(
+            formats.counted(latency.involuntary_switches, "involuntary context switch", "involuntary context switches")
+        )
+    if latency.frequency_mhz is not None:
+        before, after = latency.frequency_mhz
+        parts.append(f"clock {formats.count(round(before))} MHz before, {formats.count(round(after))} MHz after")
+    else:
+        parts.append("clock rate not readable")
+    return f"While measuring: {', '.join(parts)}."
 
 
 def progress(*, done: int, planned: int, current: str = "", left_s: float | None = None) -> str:

@@ -26,6 +26,8 @@ FIGURES = {
     "control": "Eager against a second copy of eager, measured in the same rounds: what measuring alone can get wrong.",
     "median_s": "The median of the calls after the warm-up, all modes called in turn in one process.",
     "first_call_s": "The first call of the loaded artefact in a fresh process: what it specialises and compiles is in it.",
+    "break_even": "The export, the load and the first call, divided by what each later call saves by the medians. Named only where "
+    "the speed-up is claimed, beyond what eager shows against itself.",
     "load_s": "Reading the artefact from disk in a fresh process that has imported torch already.",
     "peak_bytes": "The most memory that a fresh process held while it loaded the artefact and called it once, above what it held "
     "with torch alone.",

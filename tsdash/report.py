@@ -6,7 +6,7 @@ import datetime
 import math
 from typing import Any
 
-from tsdash import contract, stats, tables
+from tsdash import contract, findings, stats, tables
 from tsdash.exporters import EXPORTERS
 from tsdash.judge import NOT_RUN, Tolerance, plain_rule
 from tsdash.libraries import libraries
@@ -177,9 +177,11 @@ def _latency(record: Record, mode: str) -> dict[str, Any]:
     export = record.exports.get(mode)
     if footprint is not None:
         facts["footprint"] = to_json(footprint)
-    if footprint is not None and export is not None and "exported" in facts:
-        medians = {"eager_s": facts["eager"]["median_s"], "exported_s": facts["exported"]["median_s"]}
-        facts["break_even_calls"] = stats.break_even_calls(export_s=export.seconds, load_s=footprint.load_s, **medians)
+    if export is not None and "exported" in facts:
+        found = stats.break_even(base, mode, export_s=export.seconds)
+        if found is not None:
+            facts["break_even_calls"] = found.calls
+            facts["break_even"] = {**to_json(found), "sentence": findings.paid_back(found)}
     facts["by_threads"] = [_timed(latency, mode) for latency in base.by_threads]
     facts["sizes"] = [{"dims": latency.case.dims, **_timed(latency, mode)} for latency in record.latencies[1:]]
     facts["alternation"] = to_json([taken for taken in base.alternations if taken.mode == mode])
@@ -199,6 +201,14 @@ def _timed(latency: Latency, mode: str) -> dict[str, Any]:
         "notes": [*latency.notes, *stats.disturbances(latency)],
         "noisy": bool(stats.disturbances(latency)),
         "same_as": arms[mode].same_as,
+        "machine": {
+            "load_average": latency.load_average,
+            "cpus": latency.cpus,
+            "involuntary_switches": latency.involuntary_switches,
+            "frequency_mhz": latency.frequency_mhz,
+            "stolen_share": latency.stolen_share,
+            "sentence": findings.machine(latency),
+        },
     }
     for name, arm in (("eager", arms[EAGER]), ("exported", arms[mode])):
         percentiles = {f"p{round(100 * q)}_s": stats.percentile(arm.samples_s, q) for q in (0.9, 0.95, 0.99)}

@@ -60,6 +60,15 @@ class Speedup:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BreakEven:
+    """After how many calls an export has paid for itself."""
+
+    calls: int | None  # None: never, as far as can be claimed; the control might explain what a call saves
+    cost_s: float  # of the export, the load and the first call
+    saving_s: float  # of each later call, by the medians; negative where eager is faster
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outliers:
     """Samples beyond Tukey's fences: counted, never removed."""
 
@@ -239,10 +248,21 @@ def histogram(samples: Samples, most: int = HISTOGRAM_BINS) -> Bins:
     return Bins(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), below=far.below, above=far.above)
 
 
-def break_even_calls(*, export_s: float, load_s: float, eager_s: float, exported_s: float) -> int | None:
-    """After how many calls exporting and loading have paid for themselves; None where a call saves nothing."""
-    saving = eager_s - exported_s
-    return math.ceil((export_s + load_s) / saving) if saving > 0 else None
+def break_even(latency: Latency, mode: str, *, export_s: float) -> BreakEven | None:
+    """When the mode has paid for itself; None where it was not timed, or its first call was not measured.
+
+    With the export, n calls take the export, the load, the first call and n − 1 steady ones; without, n calls of eager.
+    """
+    arms = {arm.name: arm for arm in latency.arms}
+    footprint = next((taken for taken in latency.footprints if taken.mode == mode), None)
+    if mode not in arms or footprint is None:
+        return None
+    eager_s, exported_s = median(arms[EAGER].samples_s), median(arms[mode].samples_s)
+    cost_s, saving_s = export_s + footprint.load_s + footprint.first_call_s, eager_s - exported_s
+    found = speedup(arms[EAGER], arms[mode], arms[CONTROL])
+    pays = found.claimed and found.ratio > 1 and saving_s > 0
+    calls = max(1, math.ceil((cost_s - exported_s) / saving_s)) if pays else None
+    return BreakEven(calls=calls, cost_s=cost_s, saving_s=saving_s)
 
 
 def disturbances(latency: Latency) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ def summary(report: dict[str, Any], *, coloured: bool = False) -> str:
         if speedup:
             same = mode["latency"].get("same_as")
             lines.append(f"  speed-up: {_speed(speedup)}" + (f"; the same program as {same}" if same else ""))
+        if "break_even" in mode["latency"]:
+            lines.append(f"  {mode['latency']['break_even']['sentence']}")
         lines += _by_threads(mode["latency"])
         lines += [f"  {said}" for said in mode.get("contract", {}).get("notable", ())]
     lines += _measured(report["modes"].values())
@@ -59,6 +61,11 @@ def markdown(report: dict[str, Any]) -> str:
             lines += ["", "```python", cause["code"], "```"] if cause["code"] else []
             lines += ["", f"Fix: {_plain(cause['fix'])}"] if cause["fix"] and "\n" not in cause["fix"] else []
             lines += ["", "```diff", cause["fix"], "```"] if "\n" in cause["fix"] else []
+    paid = {
+        name: mode["latency"]["break_even"] for name, mode in report["modes"].items() if "break_even" in mode["latency"]
+    }
+    lines += ["", *(f"- **{name}**: {_plain(found['sentence'])}" for name, found in paid.items())] if paid else []
+    lines += [_plain(line) for line in _measured(report["modes"].values())]
     environment = report["environment"]
     shown = [f"{name} {environment[name]}" for name in ("tsdash", "torch", "python", "cpu") if environment.get(name)]
     lines += ["", f"<sub>{_plain(', '.join(shown))}; model sha256 {report['model']['sha256'][:12]}</sub>"]
@@ -81,9 +88,11 @@ def _by_threads(latency: dict[str, Any]) -> list[str]:
 
 def _measured(modes: Iterable[dict[str, Any]]) -> list[str]:
     """What is to be known of the timing as a whole, whichever the mode."""
-    latency: dict[str, Any] = next((mode["latency"] for mode in modes if mode["latency"].get("notes")), {})
+    latency: dict[str, Any] = next((mode["latency"] for mode in modes if mode["latency"].get("notes") is not None), {})
     noisy = ["the machine was busy, measure again:"] if latency.get("noisy") else []
-    return [f"\nLatency: {' '.join([*noisy, *latency['notes']])}"] if latency else []
+    machine = [latency["machine"]["sentence"]] if "machine" in latency else []
+    said = [*noisy, *latency.get("notes", ()), *machine]
+    return [f"\nLatency: {' '.join(said)}"] if said else []
 
 
 def _outcomes(cases: list[dict[str, Any]], coloured: bool) -> list[str]:

@@ -47,13 +47,20 @@ def test_what_was_not_measured_is_said_and_not_zero() -> None:
     bare = ModeRow(mode="export", verdict="do_not_ship", counts={"export_error": 40})
     words = [note.text for note in mode_answers([ROW, bare], False).layout.annotations]
     assert {"nothing to compare", "not timed"} <= set(words)
-    assert [list(bar.text)[1] for bar in mode_costs([ROW, bare], False).data] == ["not measured"] * 4
+    assert [list(bar.text)[1] for bar in mode_costs([ROW, bare], False).data] == ["not measured"] * 5
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_panels_keep_the_colour_of_a_mode(dark: bool) -> None:
     bar = mode_costs([ROW], dark).data[0]
     assert list(bar.marker.color) == [mode_colour("script", dark)]
+
+
+def test_an_export_that_saves_nothing_never_pays_for_itself() -> None:
+    """A number of calls stands only where a saving is claimed; that there is none is not the same as not measured."""
+    rows = [replace(ROW, break_even_calls=345), replace(ROW, mode="trace", never_pays=True)]
+    assert list(mode_costs(rows, False).data[-1].text) == ["345 calls", "no saving"]
+    assert "pays for itself after: script 345 calls" in alt_text(mode_costs(rows, False))
 
 
 def test_a_heading_says_on_hover_how_its_numbers_are_computed() -> None:

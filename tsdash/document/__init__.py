@@ -22,7 +22,7 @@ from tsdash.overview import Overview
 from tsdash.plots import Figure, alt_text, delta_histogram, latency_histogram, outcome_grid, paired_ratio
 from tsdash.plots.bundle import packed, plotly_js
 from tsdash.records import Record
-from tsdash.spec import EAGER, CaseResult, Cause, OutputFacts, from_json
+from tsdash.spec import EAGER, CaseResult, Cause, Latency, OutputFacts, from_json
 from tsdash.tokens import DARK, LIGHT, OUTCOMES
 from tsdash.ui import html
 from tsdash.ui.marks import source_marks
@@ -220,8 +220,20 @@ def _faster(run: Overview, mode: str, gallery: _Gallery) -> dict[str, Any] | Non
             gallery.add(lambda dark: paired_ratio(latency, mode, dark, speed_up=ratio, control=control)),
             gallery.add(lambda dark: latency_histogram(latency, mode, dark, medians_s=medians)),
         ],
-        "notes": [*latency.notes, *stats.disturbances(latency)],
+        "notes": [
+            *_paid_back(run.record, latency, mode),
+            *latency.notes,
+            *stats.disturbances(latency),
+            findings.machine(latency),
+        ],
     }
+
+
+def _paid_back(record: Record, latency: Latency, mode: str) -> list[str]:
+    """After how many calls the export has paid for itself, where that was measured."""
+    export = record.exports.get(mode)
+    found = stats.break_even(latency, mode, export_s=export.seconds) if export else None
+    return [findings.paid_back(found)] if found else []
 
 
 def _case_rows(run: Overview) -> list[dict[str, Any]]:

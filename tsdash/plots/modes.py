@@ -51,6 +51,8 @@ class ModeRow:
     artefact_bytes: int | None = None
     peak_bytes: int | None = None
     export_s: float | None = None
+    break_even_calls: int | None = None
+    never_pays: bool = False  # measured, and no saving can be claimed
 
 
 def mode_answers(
@@ -71,12 +73,13 @@ def mode_answers(
 
 
 def mode_costs(rows: Sequence[ModeRow], dark: bool) -> go.Figure:
-    """Four aligned panels of bars: time to export, size of the artefact, first call, peak memory."""
+    """Five aligned panels of bars: time to export, size of the artefact, first call, peak memory, calls until it pays."""
     panels: list[tuple[str, str, list[tuple[float | None, str]]]] = [
         ("time to export", "export_s", [(row.export_s, formats.duration(row.export_s)) for row in rows]),
         ("artefact", "artefact_bytes", [(row.artefact_bytes, formats.size(row.artefact_bytes)) for row in rows]),
         ("first call", "first_call_s", [(row.first_call_s, formats.duration(row.first_call_s)) for row in rows]),
         ("peak memory", "peak_bytes", [(row.peak_bytes, formats.size(row.peak_bytes)) for row in rows]),
+        ("pays for itself after", "break_even", [(row.break_even_calls, _after(row)) for row in rows]),
     ]
     if all(value is None for *_, values in panels for value, _ in values):
         return nothing(dark, "", "Nothing was measured: no mode could be exported.", height=92)
@@ -89,7 +92,7 @@ def mode_costs(rows: Sequence[ModeRow], dark: bool) -> go.Figure:
             orientation="h",
             width=0.36,
             marker={"color": [mode_colour(row.mode, dark) for row in rows], "line": {"width": 0}},
-            text=["not measured" if value is None else text for value, text in values],
+            text=["not measured" if value is None and text == formats.ABSENT else text for value, text in values],
             textposition="outside",
             textfont={
                 "size": TICK_SIZE_PX,
@@ -105,6 +108,13 @@ def mode_costs(rows: Sequence[ModeRow], dark: bool) -> go.Figure:
         named = [f"{row.mode} {text}" for row, (value, text) in zip(rows, values, strict=True) if value is not None]
         words.append(f"{title}: {', '.join(named) or 'not measured'}")
     return described(fig, f"What each mode costs. {'; '.join(words)}.")
+
+
+def _after(row: ModeRow) -> str:
+    """The calls after which an export has paid for itself."""
+    if row.break_even_calls is None:
+        return "no saving" if row.never_pays else formats.ABSENT
+    return formats.counted(row.break_even_calls, "call")
 
 
 def _panels(

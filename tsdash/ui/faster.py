@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 import streamlit as st
 
 from tsdash import findings, formats, plan, stats
+from tsdash.glossary import FIGURES
 from tsdash.plots import (
     Figure,
     Point,
@@ -42,7 +43,11 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
     )
     section("Faster?", heading, anchor="faster")
     st.caption(as_markdown(_circumstances(latency, arms[EAGER], arms[mode])))
-    _disturbed(loaded, latency)
+    export = loaded.record.exports.get(mode)
+    found = stats.break_even(latency, mode, export_s=export.seconds) if export else None
+    if found is not None:
+        st.caption(as_markdown(findings.paid_back(found)), help=FIGURES["break_even"])
+    disturbed(loaded, latency)
     cells = grid(2, min_column_width=420)
     steady = stats.steady_from(arms[mode].warmup_s) if warmup else None
     control = (speed_up.control_low, speed_up.control_high)
@@ -60,8 +65,9 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
     _threads(latency, mode, dark, of)
 
 
-def _disturbed(loaded: Loaded, latency: Latency) -> None:
-    """That the machine was busy with other things, and a way to measure again."""
+def disturbed(loaded: Loaded, latency: Latency) -> None:
+    """What the machine did meanwhile; where it was busy with other things, that, and a way to measure again."""
+    st.caption(as_markdown(findings.machine(latency)))
     disturbances = stats.disturbances(latency)
     if not disturbances:
         return

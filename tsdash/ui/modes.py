@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tsdash import contrast, findings, formats, plan, tables
+from tsdash import contrast, findings, formats, plan, stats, tables
 from tsdash.exporters import EXPORTERS
 from tsdash.judge import GOOD, noise_floor
 from tsdash.libraries import libraries
@@ -13,6 +13,7 @@ from tsdash.records import Record
 from tsdash.spec import VERDICTS, Export, Histogram
 from tsdash.tokens import OUTCOMES
 from tsdash.ui.causes import cards
+from tsdash.ui.faster import disturbed
 from tsdash.ui.html import code_view, outcome_legend
 from tsdash.ui.marks import first_line, source_marks
 from tsdash.ui.modes_table import ModeNeeds, modes_table
@@ -28,7 +29,9 @@ def side_by_side(loaded: Loaded, order: str, dark: bool) -> None:
     """One question after another, each about all modes of the run."""
     rows = ordered(mode_rows(loaded), loaded.recommended, order)
     _which(loaded, rows, dark)
-    section("What does each cost?", contrast.costs({row.mode: row.artefact_bytes for row in rows}, first_calls(rows)))
+    paid = {row.mode: row.break_even_calls for row in rows if row.break_even_calls is not None}
+    artefacts = {row.mode: row.artefact_bytes for row in rows}
+    section("What does each cost?", contrast.costs(artefacts, first_calls(rows), paid))
     figure(mode_costs(rows, dark), key="costs")
     needs = [_needs(loaded.record, row.mode) for row in rows]
     section(
@@ -55,6 +58,7 @@ def mode_rows(loaded: Loaded) -> list[ModeRow]:
         of_mode = loaded.table[loaded.table["mode"] == mode]
         known = of_mode["max_abs"].dropna()
         speed, export, footprint = loaded.speed_ups.get(mode), record.exports.get(mode), footprints.get(mode)
+        paid = stats.break_even(loaded.latency, mode, export_s=export.seconds) if loaded.latency and export else None
         finished = record.state == "done" or len(record.of(mode)) >= len(record.spec.cases)
         rows.append(
             ModeRow(
@@ -68,6 +72,8 @@ def mode_rows(loaded: Loaded) -> list[ModeRow]:
                 peak_bytes=footprint.peak_bytes if footprint else None,
                 artefact_bytes=export.artefact_bytes if export else None,
                 export_s=export.seconds if export and export.error is None else None,
+                break_even_calls=paid.calls if paid else None,
+                never_pays=paid is not None and paid.calls is None,
             )
         )
     return rows
@@ -174,6 +180,7 @@ def _fast(loaded: Loaded, dark: bool) -> None:
     names = ["base case" if taken.case.id == base.id else plan.describe(taken.case, base) for taken in timed]
     figure(latency_shapes(timed, names, dark), key="shapes")
     st.caption("A curve further left is faster. Colours and dashes are those of the modes above; eager is the ink.")
+    disturbed(loaded, latency)
 
 
 def _move(loaded: Loaded) -> None:
