@@ -14,9 +14,7 @@ def test_costs_name_the_smallest_artefact_and_the_soonest_first_call() -> None:
         "script has the smallest artefact, 1.00 KiB against 2.00 KiB of trace; "
         "trace answers its first call soonest, in 3.00 ms."
     )
-    assert contrast.costs({"trace": 2048}, {}, {"trace": 345}).endswith(
-        "; trace has paid for itself first, after 345 calls."
-    )
+    assert contrast.costs({"trace": 2048}, {}, {"trace": 345}).endswith("; trace has paid for itself after 345 calls.")
     assert contrast.costs({"export": None}, {}) == "Nothing: no mode could be exported."
 
 

@@ -25,7 +25,7 @@ def costs(
         text += f"; {soonest} answers its first call {'soonest, ' if len(first_calls) > 1 else ''}in {formats.duration(first_calls[soonest])}"
     if break_even:
         first = min(break_even, key=lambda mode: break_even[mode])
-        text += f"; {first} has paid for itself first, after {formats.counted(break_even[first], 'call')}"
+        text += f"; {first} has paid for itself {'first, ' if len(break_even) > 1 else ''}after {formats.counted(break_even[first], 'call')}"
     return f"{text}."
 
 
