@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import rest
-from tsdash import tokens
+from tests.browser.faults import faults, switch, violations
 
 RUN_MS = 240_000  # a run on a busy machine
 Opened = Callable[[str], Page]
@@ -178,31 +177,6 @@ def test_no_accessibility_fault(opened: Opened) -> None:
     rest(page)
     run(page)
     assert faults(page) == {"light": [], "dark": []}
-
-
-def faults(page: Page) -> dict[str, list[str]]:
-    """What axe finds in each appearance."""
-    found: dict[str, list[str]] = {}
-    for scheme in ("light", "dark"):
-        switch(page, dark=scheme == "dark")
-        found[scheme] = violations(page)
-    switch(page, dark=False)
-    return found
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds, one line a rule with the first element concerned."""
-    found = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in found]
-
-
-def switch(page: Page, *, dark: bool) -> None:
-    """Change the appearance and wait until the first figure, which is made for one, has been drawn anew."""
-    page.emulate_media(color_scheme="dark" if dark else "light")
-    ink = tokens.appearance(dark).text
-    rgb = ", ".join(str(int(ink[i : i + 2], 16)) for i in (1, 3, 5))
-    expect(page.locator(".js-plotly-plot .ytick text").first).to_have_css("fill", f"rgb({rgb})")
-    rest(page)
 
 
 def test_the_page_follows_the_appearance(opened: Opened) -> None:

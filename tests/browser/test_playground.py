@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+
+from tests.browser.faults import faults
 
 RUN_MS = 240_000  # a run on a busy machine
 BRANCH = """import torch
@@ -62,12 +63,32 @@ def test_a_model_is_written_run_and_read(opened: Callable[[str], Page]) -> None:
     expect(page.get_by_role("heading", name=re.compile("^Press Run"))).to_be_visible()
 
 
-def faults(page: Page) -> dict[str, list[str]]:
-    """What axe finds in each appearance."""
-    found: dict[str, list[str]] = {}
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        violations = Axe().run(page).response["violations"]
-        found[scheme] = [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in violations]
-    page.emulate_media(color_scheme="light")
-    return found
+SYNTAX_ERROR = "import torch\n\ndef make_model(:\n    pass\n"
+ENDLESS = BRANCH.replace("if x.sum() > 0:", "while x.sum() > 0:").replace("return x * 2", "x = x * 1")
+
+
+def test_what_cannot_run_says_so(opened: Callable[[str], Page]) -> None:
+    """By keyboard alone: a syntax error is marked at its line, an endless loop can be cancelled, 200 KB are refused."""
+    page = opened("/playground?model=mlp")
+    editor = page.get_by_role("textbox", name=re.compile("The source of the model"))
+    expect(editor).to_contain_text("make_model")
+
+    def run(text: str) -> None:
+        editor.focus()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(text)
+        page.keyboard.press("Control+Enter")
+
+    run(SYNTAX_ERROR)
+    expect(page.get_by_text(re.compile("line 3"))).to_be_visible()
+    expect(page.locator(".cm-line.ts-guilty")).to_have_text("def make_model(:")
+
+    run(ENDLESS)
+    cancel = page.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_visible()
+    cancel.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=re.compile("^Cancelled"))).to_be_visible()
+
+    run("# " + "x" * 200_000)
+    expect(page.get_by_text(re.compile("200,000 are the most here"))).to_be_visible()

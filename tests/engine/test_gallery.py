@@ -11,6 +11,7 @@ from tsdash.engine.core import Engine
 from tsdash.models import teaching
 from tsdash.records import Record
 from tsdash.spec import ModelSource, RunSpec
+from tsdash.ui import answers, trying
 from tsdash.verdicts import verdicts
 
 GALLERY = {entry.name: models.find(entry.name) for entry in models.names() if entry.kind == "gallery"}
@@ -71,3 +72,17 @@ def test_the_plan_of_tsdash_has_the_case_that_shows_the_failure(name: str) -> No
     dims = models.default_dims(GALLERY[name])
     planned = plan.cases(plan.own_plan(dims, "standard"), dims)
     assert plan.identity(showing(name, GALLERY[name])) in set(map(plan.identity, planned))
+
+
+def test_every_teaching_model_answers_in_the_playground(engine: Engine) -> None:
+    """On the playground's own inputs, each that promises to ship gives eager's answers; the others give theirs, or say why not."""
+    alone = {name: source for name, source in GALLERY.items() if not name.endswith(teaching.MENDED)}
+    asked = {name: engine.study(trying.study_of(source, ("trace", "script"))) for name, source in alone.items()}
+    for name, future in asked.items():
+        study = future.result(240)
+        assert study.eager, name
+        assert not study.lost, name
+        for mode, kept in study.modes.items():
+            assert kept.answers or kept.lost or (kept.export.error and kept.export.error.message), (name, mode)
+            if teaching.expected(alone[name]).get(mode, "") is None:
+                assert answers.wrong(study, mode) == 0, (name, mode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 
 import numpy as np
 import pytest
@@ -153,7 +154,8 @@ def test_a_trace_keeps_dtype_and_device(studied: Studied) -> None:
         study.eager[lesson.HALF].outputs[0].dtype,
     ] == ["float32", "float16"]
     assert study.modes["trace"].answers[lesson.META].ended == "raised"
-    assert "is not on the expected device meta" in study.modes["trace"].answers[lesson.META].error.message
+    message = study.modes["trace"].answers[lesson.META].error.message
+    assert re.search("device.* meta", message), message  # worded in two ways, by what the process has imported of torch
     assert values(study, "eager")[1] == pytest.approx([x + i for i, x in enumerate(lesson.X, 1)], rel=1e-6)
     assert answers.wrong(mended, "trace") == answers.wrong(study, "script") == 0
 

@@ -88,7 +88,7 @@ def test_answers_are_told_apart(asked: list[StudySpec]) -> None:
     assert asked[0].model == models.gallery_source("mlp")
     heading = shown.subheader[0].value.replace("\\", "")
     assert heading.startswith(f"trace: 1 of {len(asked[0].questions)} answers is not eager's, largest |Δ| 0.50;")
-    assert "script: cannot be exported: no such thing" in heading
+    assert "script: cannot be exported (no such thing)" in heading
     table = next(body for body in html(shown) if "ts-answers" in body)
     assert table.count("</span>same") == len(asked[0].questions) - 1
     assert "|Δ| 0.50" in table

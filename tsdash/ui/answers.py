@@ -85,7 +85,7 @@ def summary(study: Study, mode: str) -> str:
     """What came of a mode in a few words."""
     kept = study.modes[mode]
     if kept.export.error is not None:
-        return f"cannot be exported: {_reason(kept.export.error.message)}"
+        return f"cannot be exported ({_reason(kept.export.error.message)})"
     if kept.lost or not kept.answers:
         return f"no answers: {kept.lost}"
     n, bad = len(study.eager), wrong(study, mode)
@@ -127,7 +127,14 @@ def told(warning: ExportWarning) -> str:
     return f"{whole}." if whole else _cut(said)
 
 
-def table(study: Study, rows: Sequence[str], *, head: str = "asked", modes: Sequence[str] | None = None) -> str:
+def table(
+    study: Study,
+    rows: Sequence[str],
+    *,
+    head: str = "asked",
+    modes: Sequence[str] | None = None,
+    label: str = "Answers",
+) -> str:
     """One row a question: eager's answer and every mode's, those that differ marked. `rows` name the questions."""
     modes = list(modes or study.modes)
     names = "".join(f"<th>{_swatch(name)}{escape(name)}</th>" for name in ("eager", *modes))
@@ -139,7 +146,7 @@ def table(study: Study, rows: Sequence[str], *, head: str = "asked", modes: Sequ
             cells.append(_cell(answers[i], expected) if answers else f"<td>{_no_answer(study, mode)}</td>")
         body.append(f"<tr><th scope='row'>{escape(name)}</th>{''.join(cells)}</tr>")
     return (
-        f'<div class="ts-scroll" tabindex="0" role="region" aria-label="Answers"><table class="ts-answers">'
+        f'<div class="ts-scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="ts-answers">'
         f"<thead><tr><th>{escape(head)}</th>{names}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 

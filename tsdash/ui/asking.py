@@ -11,7 +11,7 @@ from tsdash.ui import answers
 from tsdash.ui.page import section
 
 
-def asked(study: Study, rows: Sequence[str]) -> None:
-    """What came of each mode as the heading, and one row a question; `rows` name the questions."""
+def asked(study: Study, rows: Sequence[str], *, label: str = "Answers") -> None:
+    """What came of each mode as the heading, and one row a question; `rows` name the questions, `label` the table."""
     section("Do they answer alike?", "; ".join(f"{mode}: {answers.summary(study, mode)}" for mode in study.modes) + ".")
-    st.html(answers.table(study, rows))
+    st.html(answers.table(study, rows, label=label))

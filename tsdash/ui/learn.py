@@ -236,7 +236,9 @@ def _ran(own: Own) -> None:
     if own.study is None:
         st.error(as_markdown(str(own.failure)), icon=":material/error:")
         return
-    asking.asked(own.study, [f"make_inputs(), seed {i}" for i in range(len(own.study.eager))])
+    asking.asked(
+        own.study, [f"make_inputs(), seed {i}" for i in range(len(own.study.eager))], label="Answers of your model"
+    )
 
 
 def own_questions() -> tuple[Question, ...]:

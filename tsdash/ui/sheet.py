@@ -9,6 +9,7 @@ from tsdash.study import Study
 from tsdash.ui.glossary import TERMS, plain, used
 from tsdash.ui.html import inline
 from tsdash.ui.lesson import Choice, Lesson, to_read
+from tsdash.ui.lessons import LESSONS
 
 STYLE = """
 :root { color-scheme: light; font: 11pt/1.45 "Source Sans", "Source Sans 3", sans-serif; color: #10161e; background: #fff }
@@ -29,7 +30,7 @@ small { color: #4b5462 }
 
 def page(lessons: Sequence[Lesson], studies: Mapping[str, tuple[Study, Study]]) -> str:
     """The lessons as one HTML document, each on a page of its own, and the answers at the end."""
-    bodies = "".join(_lesson(i, lesson, *studies[lesson.name]) for i, lesson in enumerate(lessons, 1))
+    bodies = "".join(_lesson(lesson, *studies[lesson.name]) for lesson in lessons)
     answers = "".join(
         f"<li>{escape(lesson.title)}: {inline(lesson.check.options[lesson.answer])}</li>" for lesson in lessons
     )
@@ -39,15 +40,16 @@ def page(lessons: Sequence[Lesson], studies: Mapping[str, tuple[Study, Study]]) 
     )
 
 
-def _lesson(number: int, lesson: Lesson, study: Study, mended: Study) -> str:
-    text, _ = to_read(lesson.spec.model)
+def _lesson(lesson: Lesson, study: Study, mended: Study) -> str:
+    text, first = to_read(lesson.spec.model)
+    numbered = "\n".join(f"{number:>3}  {line}" for number, line in enumerate(text.splitlines(), first))
     terms = used(lesson.text, lesson.why, lesson.mended.text)
     words = "".join(f"<li><b>{escape(term)}</b>: {inline(TERMS[term])}</li>" for term in terms)
     right = lesson.right(study)
     truth = lesson.predict.options[right] if right >= 0 else "None of these"
     return (
-        f"<article><small>{number} · {escape(lesson.title)}</small><h1>{inline(lesson.question)}</h1>"
-        f"<p>{inline(plain(lesson.text))}</p><pre>{escape(text)}</pre>"
+        f"<article><small>{list(LESSONS).index(lesson.name) + 1} · {escape(lesson.title)}</small><h1>{inline(lesson.question)}</h1>"
+        f"<p>{inline(plain(lesson.text))}</p><pre>{escape(numbered)}</pre>"
         f"<h2>Predict: {inline(lesson.predict.question)}</h2>{_boxes(lesson.predict)}"
         f"<h2>{inline(lesson.claim)}</h2><p><b>{inline(truth)}.</b> {inline(lesson.said(study))}</p>"
         f"<h2>Why</h2><p><b>{inline(lesson.reason)}</b> {inline(plain(lesson.why))}</p>"

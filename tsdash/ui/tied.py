@@ -26,7 +26,7 @@ def panes(source: ModelSource, study: Study, *, modes: Sequence[str], what: str 
     written = ties | {line: ties[above] for line, above in _elses(source).items() if above in ties}
     shown: list[Pane] = [
         (
-            f"You wrote: {source.filename}",
+            f"You wrote: {source.filename}" if what == "code" else f"Your lines: {source.filename}",
             [(first + i, line, written.get(first + i)) for i, line in enumerate(text.splitlines())],
         )
     ]

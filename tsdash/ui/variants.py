@@ -8,6 +8,7 @@ from html import escape
 
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
+from tsdash import formats
 from tsdash.study import Study, StudySpec
 from tsdash.tokens import OUTCOMES
 from tsdash.ui import answers, service
@@ -37,6 +38,13 @@ def kind(study: Study, mode: str) -> str:
         return "identical"
     raised = any(a.ended == "raised" and e.ended == "returned" for a, e in zip(kept.answers, study.eager, strict=True))
     return "runtime_error" if raised else "mismatch"
+
+
+def together(study: Study, modes: Sequence[str]) -> str:
+    """What came of several modes in a few words: one for all where all are right."""
+    if all(kind(study, mode) == "identical" for mode in modes):
+        return f"{formats.joined(list(modes))} give all of eager's answers"
+    return "; ".join(f"{mode}: {answers.summary(study, mode)}" for mode in modes)
 
 
 def table(found: Mapping[str, Study], modes: Sequence[str], *, head: str) -> str:

@@ -73,8 +73,8 @@ def right(study: Study) -> int:
 def said(study: Study) -> str:
     trace, eager = study.modes["trace"].answers[0], study.eager[0]
     return (
-        f"For [−2, 3], whose mean is 0.5, eager and trace give {answers.written(eager)} and {answers.written(trace)}. Along the "
-        f"slider below they differ at {answers.wrong(study, 'trace')} of {formats.count(len(study.eager))} inputs, script at {answers.wrong(study, 'script')}."
+        f"For [−2, 3], whose mean is 0.5, eager and trace give {answers.written(eager)} and {answers.written(trace)}. Along "
+        f"means from −2 to 2 they differ at {answers.wrong(study, 'trace')} of {formats.count(len(study.eager))} inputs, script at {answers.wrong(study, 'script')}."
     )
 
 

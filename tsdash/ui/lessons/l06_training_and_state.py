@@ -84,7 +84,7 @@ def show(study: Study) -> None:
 
 
 def mended_show(study: Study) -> None:
-    st.html(answers.table(study, list(MENDED_ASKED)))
+    st.html(answers.table(study, list(MENDED_ASKED), label="Answers of the fix"))
 
 
 LESSON = Lesson(

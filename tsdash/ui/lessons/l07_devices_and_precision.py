@@ -70,7 +70,7 @@ def show(study: Study) -> None:
 
 
 def mended_show(study: Study) -> None:
-    st.html(answers.table(study, list(ASKED)))
+    st.html(answers.table(study, list(ASKED), label="Answers of the fix"))
 
 
 def precision(study: Study) -> str:

@@ -146,7 +146,7 @@ LESSON = Lesson(
         text="First try to rewrite with an operator: it then works in every mode. Where the loop has a bound, `torch.where` in a fixed number of rounds "
         "keeps it, at the price of always running them all. Otherwise [script] the part that needs it.",
         spec=spec(REWRITTEN),
-        said=lambda study: "Rewritten: " + "; ".join(f"{mode}: {answers.summary(study, mode)}" for mode in MODES) + ".",
+        said=lambda study: f"Rewritten: {variants.together(study, MODES)}.",
     ),
     check=Choice(
         question="A helper needs a library that TorchScript does not know, and the model must run without Python. What helps?",

@@ -128,15 +128,13 @@ LESSON = Lesson(
     right=right,
     said=said,
     show=show,
-    reason="A trace cannot tell what it missed; the others refuse.",
+    reason="A trace cannot tell what it missed; the others mostly keep or refuse.",
     why="A [script] keeps the branch, or refuses a construct. [torch.export] checks its own "
     "assumptions and refuses a branch on a value. A refusal costs you a rewrite; a silent difference costs you the trust in the model.",
     mended=Mended(
         text="Written with operators alone, a model can be exported in every mode, and you are free to choose the one with a future.",
         spec=spec(WHERE),
-        said=lambda study: (
-            "With `torch.where`: " + "; ".join(f"{mode}: {answers.summary(study, mode)}" for mode in MODES) + "."
-        ),
+        said=lambda study: f"With `torch.where`: {variants.together(study, MODES)}.",
     ),
     check=Choice(
         question="A new model, operators alone, to be served for years. What do you export it with?",
