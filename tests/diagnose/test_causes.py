@@ -206,7 +206,7 @@ class Model(nn.Module):
         return x @ torch.randn(x.size(-1), 2)
 
 def make_inputs(n=3):
-    return (torch.ones(n, 4),)
+    return (torch.randn(n, 4),)
 """
 
 

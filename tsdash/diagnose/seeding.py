@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
 
-from tsdash import plan, spec
+from tsdash import calling, plan, spec
 from tsdash.diagnose.answers import Result, same_answer
 from tsdash.diagnose.evidence import evidence, values_groups
 from tsdash.diagnose.laboratory import Laboratory
 from tsdash.diagnose.subject import Finding, Strength
-from tsdash.seeds import seed_all
 
 FIX = (
     'self.register_buffer("drawn", torch.randn(…, generator=torch.Generator().manual_seed(0)))  # in __init__, once; '
@@ -55,11 +53,13 @@ def _sets_seed(callee: Any) -> bool:
 
 
 def _unseeded(lab: Laboratory, case: spec.Case) -> Result:
-    """Eager's first call of the case with what sets a seed doing nothing."""
-    model = lab.model(case)
-    seed_all(case.seed)
-    with _without_seeds():
-        return lab.run(model, replace(case, call=1), seed=False)
+    """Eager at the case with what sets a seed doing nothing."""
+    model, (args, kwargs) = lab.model(case), lab.inputs(case)
+    try:
+        with _without_seeds():
+            return Result(value=calling.run(model, args, kwargs, case)[0])
+    except Exception as error:  # the user's code may raise anything
+        return Result(error=error)
 
 
 @contextmanager
