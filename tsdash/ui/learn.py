@@ -77,6 +77,7 @@ def _chosen(names: list[str], present: bool) -> str:
             on_click=_go, args=(names[min(len(names) - 1, at + 1)],), help="The next lesson; also the key N",
         )  # fmt: skip
         st.caption(f"{len(finished & set(names))} of {len(names)} finished")
+        _TOP(key="top", data={"lesson": name}, width=1, height=1)
         st.space("stretch")
         st.button(
             "Leave" if present else "Present", icon=":material/slideshow:", key="present", on_click=_present,
@@ -94,7 +95,6 @@ def _chosen(names: list[str], present: bool) -> str:
                 help="Every lesson is run first: this takes a while",
             )  # fmt: skip
             st.button("Begin again", key="forget", on_click=progress.forget, help="Forget which lessons are finished")
-        _TOP(key="top", data={"lesson": name}, width=1, height=1)
     return str(name)
 
 
