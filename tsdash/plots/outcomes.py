@@ -123,10 +123,10 @@ def _columns(cases: pd.DataFrame) -> list[_Column]:
 
 
 def _span(texts: Sequence[str]) -> str:
-    """The tick of one case, or of neighbours: from the first to the last, where that is short."""
+    """The tick of one case, of two, or of neighbours from the first to the last, where that is short."""
     if len(texts) == 1:
         return _short(texts[0])
-    span = f"{texts[0]}…{texts[-1]}"
+    span = ", ".join(texts) if len(texts) == 2 else f"{texts[0]}…{texts[-1]}"
     return span if len(span) <= LONGEST_SPAN else f"{len(texts)} cases"
 
 

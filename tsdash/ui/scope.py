@@ -39,14 +39,14 @@ def scope(loaded: Loaded, selection: Selection) -> None:
     st.space("small")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
-            "Mode", modes, key="mode", width=150, on_change=chosen, args=("mode",), help="The export that is looked at"
+            "Mode", modes, key="mode", width=145, on_change=chosen, args=("mode",), help="The export that is looked at"
         )
         st.selectbox(
             "Case",
             list(names),
             format_func=lambda case: names.get(case, case),
             key="case",
-            width=205,
+            width=200,
             on_change=chosen,
             args=("case",),
             help="The inputs that are looked at. A click in the grid selects too; the browser's Back goes back.",
@@ -58,7 +58,7 @@ def scope(loaded: Loaded, selection: Selection) -> None:
                 list(shown),
                 format_func=lambda path: shown.get(path, path),
                 key="output",
-                width=185,
+                width=180,
                 on_change=chosen,
                 args=("output",),
                 help="Which of the tensors that forward returns",
@@ -105,7 +105,7 @@ def _beside(modes: list[str], names: dict[str, str], selection: Selection) -> No
         others,
         format_func=lambda name: names.get(name, name),
         key="beside",
-        width=120,
+        width=105,
         on_change=chosen,
         args=("beside", NOTHING),
         help="Another mode on this case, or another case in this mode, drawn beside it on the same axes",
