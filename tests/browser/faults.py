@@ -29,6 +29,8 @@ def faults(page: Page) -> dict[str, list[str]]:
 
 def violations(page: Page, options: dict[str, Any] | None = None) -> list[str]:
     """One line a rule with the first element concerned, without what is Streamlit's own."""
+    page.mouse.move(0, 0)
+    expect(page.get_by_role("tooltip").first).to_be_hidden()  # one that fades is faint
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}: {nodes[0]['html'][:200]}"
         for rule in Axe().run(page, options=options).response["violations"]
