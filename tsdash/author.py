@@ -41,7 +41,7 @@ class Author:
         self._folder = folder
         self._loaded: Loaded | None = None
         self._pristine: Pristine | None = None
-        self._artefacts: dict[str, Callable[..., object]] = {}
+        self._artefacts: dict[tuple[str, str], Callable[..., object]] = {}  # by mode and device
         self._exported: Any = None  # the latest, as it is in memory
 
     def answer(self, request: dict[str, Any]) -> Any:
@@ -298,10 +298,11 @@ class Author:
 
     def _costs(self, request: dict[str, Any]) -> dict[str, float]:
         """Seconds of eager's second call of each case: the first may pay for anything."""
-        eager, found = self.loaded.build(), {}
+        eager = functools.cache(self._built)
+        found = {}
         for case in (from_json(Case, raw) for raw in request["cases"]):
             given = inputs.build(self.loaded, case)
-            found[case.id] = [run(eager, *given, replace(case, call=1))[1] for _ in range(2)][-1]
+            found[case.id] = [run(eager(case.device), *given, replace(case, call=1))[1] for _ in range(2)][-1]
         return found
 
     def _time(self, request: dict[str, Any]) -> Any:
@@ -310,11 +311,12 @@ class Author:
 
         case = from_json(Case, request["case"])
         args, kwargs = inputs.build(self.loaded, case)
-        eager = self.loaded.build()  # thousands of calls would wear the pristine model out
-        twin, note = timing.twin_of(eager, self.loaded.build)
+        eager = self._built(case.device)  # thousands of calls would wear the pristine model out
+        twin, note = timing.twin_of(eager, lambda: self._built(case.device))
         arms = [(EAGER, _bound(eager, args, kwargs)), (CONTROL, _bound(twin, args, kwargs))]
         arms += [
-            (mode, _bound(self._artefact(mode, path), args, kwargs)) for mode, path in request["artefacts"].items()
+            (mode, _bound(self._artefact(mode, path, case.device), args, kwargs))
+            for mode, path in request["artefacts"].items()
         ]
         with torch.set_grad_enabled(case.grad):
             budget_s, threads = float(request["budget_s"]), int(request["threads"])
@@ -331,11 +333,16 @@ class Author:
         with torch.set_grad_enabled(cases[0].grad):
             return timing.alternate(request["mode"], calls, cases=cases)
 
-    def _artefact(self, mode: str, path: str) -> Callable[..., object]:
-        """The loaded artefact of a mode, kept for the cases that follow."""
-        if mode not in self._artefacts:
-            self._artefacts[mode] = exporters.EXPORTERS[mode].load(Path(path), "cpu")
-        return self._artefacts[mode]
+    def _built(self, device: str) -> torch.nn.Module:
+        """A new model on a device."""
+        model = self.loaded.build()
+        return model if device == "cpu" else model.to(device)
+
+    def _artefact(self, mode: str, path: str, device: str = "cpu") -> Callable[..., object]:
+        """The loaded artefact of a mode on a device, kept for the cases that follow."""
+        if (mode, device) not in self._artefacts:
+            self._artefacts[mode, device] = exporters.EXPORTERS[mode].load(Path(path), device)
+        return self._artefacts[mode, device]
 
     def _diagnose(self, request: dict[str, Any]) -> dict[str, Any]:
         """Why the mode fails in the given cases: its causes, best explained first."""

@@ -183,7 +183,10 @@ def _latency(record: Record, mode: str) -> dict[str, Any]:
             facts["break_even_calls"] = found.calls
             facts["break_even"] = {**to_json(found), "sentence": findings.paid_back(found)}
     facts["by_threads"] = [_timed(latency, mode) for latency in base.by_threads]
-    facts["sizes"] = [{"dims": latency.case.dims, **_timed(latency, mode)} for latency in record.latencies[1:]]
+    facts["sizes"] = [
+        {"dims": latency.case.dims, "device": latency.case.device, **_timed(latency, mode)}
+        for latency in record.latencies[1:]
+    ]
     facts["alternation"] = to_json([taken for taken in base.alternations if taken.mode == mode])
     return facts
 

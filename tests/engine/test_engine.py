@@ -12,6 +12,7 @@ import pytest
 
 from tsdash import plan
 from tsdash.judge import judge
+from tsdash.report import check_report
 from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
 from tsdash.verdicts import verdicts
 
@@ -119,6 +120,16 @@ def test_every_size_is_timed_and_what_an_artefact_takes_is_measured_alone(check)
     assert [(taken.mode, len(taken.visits_s)) for taken in base.alternations] == [("trace", 2), ("script", 2)]
     assert {taken.mode for taken in base.footprints} == {"trace", "script"}
     assert all(taken.load_s > 0 and taken.first_call_s > 0 for taken in base.footprints)
+
+
+def test_every_device_of_the_sweep_is_timed_with_all_arms_on_it(check):
+    """Another name of the processor stands for an accelerator; meta computes nothing, so it is not timed."""
+    record = check(GOOD, modes=("trace",), sweep=Sweep(devices=("cpu:0", "meta")), latency_s=2.0)
+    assert [latency.case.device for latency in record.latencies] == ["cpu", "cpu:0"]
+    assert {arm.name for arm in record.latencies[1].arms} == {"eager", "eager again", "trace"}
+    sizes = check_report(record)["modes"]["trace"]["latency"]["sizes"]
+    assert sizes[0]["device"] == "cpu:0"
+    assert sizes[0]["speedup"]["ratio"] > 0
 
 
 def test_latency_is_measured_by_threads_and_the_same_program_once(check):

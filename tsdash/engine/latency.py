@@ -1,4 +1,5 @@
-"""The timed part of a run: every mode beside eager, on the base case, with other numbers of threads and at every other size.
+"""The timed part of a run: every mode beside eager, on the base case, with other numbers of threads, at every other size and on
+every other device.
 
 `budget` says how the time is shared. Modes whose exports are the same program are timed once.
 """
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tsdash import formats
+from tsdash import formats, plan
 from tsdash.engine import budget
 from tsdash.engine.answers import take
 from tsdash.engine.nursery import Nursery
@@ -23,6 +24,7 @@ from tsdash.spec import Alternation, Case, CaseResult, Footprint, Latency, RunSp
 BUDGET_S = 3.0  # for each arm, where the user names no budget
 MOST_SIZES = 12
 MOST_ALTERNATING = 3
+DEVICE = "device"  # what a case varies that is timed elsewhere
 OVERRUN = 10  # times the budget, then the worker is killed
 
 T = TypeVar("T")
@@ -124,7 +126,7 @@ async def _time_all(timing: _Timing, found: list[Latency]) -> None:
 
 def _job(case: Case, threads: int, timing: _Timing) -> budget.Job:
     base = timing.spec.cases[0]
-    name = f"{case.varied} {case.dims[case.varied]}" if case is not base else f"{threads} threads"
+    name = plan.describe(case, base) if case is not base else f"{threads} threads"
     arms = 2 + len(timing.timed[case.id]) - len(timing.alike)
     return budget.Job(name=name, round_s=arms * timing.costs_s.get(case.id, 0.0))
 
@@ -160,7 +162,8 @@ async def _alternations(
     """Every mode visited by turns at the base case and at its first other sizes."""
     found = []
     for mode in (mode for mode in timed[spec.cases[0].id] if mode in artefacts):
-        cases = [case for case in spec.cases if mode in timed.get(case.id, ())][:MOST_ALTERNATING]
+        cases = [case for case in spec.cases if mode in timed.get(case.id, ()) and case.varied != DEVICE]
+        cases = cases[:MOST_ALTERNATING]
         if len(cases) > 1:
             request = {"do": "alternate", "mode": mode, "artefact": artefacts[mode], "cases": to_json(cases)}
             found.append(await _ask(worker, request, Alternation, OVERRUN * spec.limits.case_s))
@@ -168,11 +171,15 @@ async def _alternations(
 
 
 def _timed_cases(spec: RunSpec, artefacts: dict[str, str], results: list[CaseResult]) -> dict[str, dict[str, str]]:
-    """{case: {mode: artefact}}: the base case and the sizes, each with the modes that returned on it."""
+    """{case: {mode: artefact}}: the base case, the sizes and the devices, each with the modes that returned on it."""
     base = spec.cases[0]
     sizes = [base, *(case for case in spec.cases if case.varied in case.dims)][: MOST_SIZES + 1]
+    elsewhere = [case for case in spec.cases if case.varied == DEVICE and case.device not in (base.device, "meta")]
     returned = {(r.mode, r.case.id) for r in results if r.eager.ended == r.exported.ended == "returned"}
-    timed = {case.id: {mode: path for mode, path in artefacts.items() if (mode, case.id) in returned} for case in sizes}
+    timed = {
+        case.id: {mode: path for mode, path in artefacts.items() if (mode, case.id) in returned}
+        for case in (*sizes, *elsewhere)
+    }
     return {case: modes for case, modes in timed.items() if modes}
 
 

@@ -38,11 +38,9 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
     ratio = (speed_up.ratio, speed_up.low, speed_up.high)
     medians = {name: stats.median(arms[name].samples_s) for name in (EAGER, mode)}
     warmup = len(arms[mode].warmup_s)
-    heading = findings.faster(
-        mode, mode_s=medians[mode], eager_s=medians[EAGER], speed_up=ratio, claimed=speed_up.claimed, warmup=warmup
-    )
-    section("Faster?", heading, anchor="faster")
+    section("Faster?", _sentence(latency, mode, speed_up), anchor="faster")
     st.caption(as_markdown(_circumstances(latency, arms[EAGER], arms[mode])))
+    _elsewhere(loaded, mode)
     export = loaded.record.exports.get(mode)
     found = stats.break_even(latency, mode, export_s=export.seconds) if export else None
     if found is not None:
@@ -63,6 +61,27 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
             figure_once(draw, key=key, of=of)
     _sizes(loaded, mode, dark, of)
     _threads(latency, mode, dark, of)
+
+
+def _sentence(latency: Latency, mode: str, speed_up: stats.Speedup) -> str:
+    """How the mode compares with eager where they were timed."""
+    arms = {arm.name: arm for arm in latency.arms}
+    return findings.faster(
+        mode,
+        mode_s=stats.median(arms[mode].samples_s),
+        eager_s=stats.median(arms[EAGER].samples_s),
+        speed_up=(speed_up.ratio, speed_up.low, speed_up.high),
+        claimed=speed_up.claimed,
+        warmup=len(arms[mode].warmup_s),
+    )
+
+
+def _elsewhere(loaded: Loaded, mode: str) -> None:
+    """The same on every other device that was timed."""
+    for latency in loaded.record.latencies[1:]:
+        if latency.case.varied == "device" and mode in {arm.name for arm in latency.arms}:
+            found = _sentence(latency, mode, stats.speedups(latency)[mode])
+            st.markdown(as_markdown(f"On {latency.case.device}: {found}"))
 
 
 def disturbed(loaded: Loaded, latency: Latency) -> None:

@@ -175,7 +175,9 @@ def _fast(loaded: Loaded, dark: bool) -> None:
     base = record.spec.cases[0]
     timed = sorted(
         (taken for taken in record.latencies if taken.arms),
-        key=lambda taken: () if taken.case.id == base.id else (taken.case.varied, taken.case.dims[taken.case.varied]),
+        key=lambda taken: (
+            () if taken.case.id == base.id else (taken.case.varied, taken.case.dims.get(taken.case.varied, 0))
+        ),
     )
     names = ["base case" if taken.case.id == base.id else plan.describe(taken.case, base) for taken in timed]
     figure(latency_shapes(timed, names, dark), key="shapes")
