@@ -158,7 +158,7 @@ class Author:
             )
         if stochastic:
             notes.append("Eager draws random numbers: every comparison is made under one seed on both sides.")
-        numbers = thresholds.named(self.loaded, self._fresh())
+        numbers = thresholds.named(self.loaded, self.pristine.model)
         checked = replace(description, deterministic=deterministic, stochastic=stochastic, thresholds=numbers)
         return replace(checked, notes=(*description.notes, *notes))
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from tsdash import ways
+from tsdash.models.files import MAKERS
 from tsdash.models.loading import Loaded
 from tsdash.spec import Case, Reach, SourceLine
 
 RAISES = r"^\s*raise\b"
-_MAKERS = ("make_model", "make_inputs", "make_kwargs", "make_labelled")
 _STATIC_CALLS = ("isinstance", "hasattr", "callable")
 
 
@@ -158,7 +158,7 @@ def _inline(tree: ast.Module) -> set[int]:
 
 def _counts(function: str) -> bool:
     """Whether a function by its qualified name takes part in forward; "" is the module itself."""
-    return bool(function) and function not in _MAKERS and function.rpartition(".")[2] != "__init__"
+    return bool(function) and function not in MAKERS and function.rpartition(".")[2] != "__init__"
 
 
 def _asks_inputs(test: ast.expr, function: ast.FunctionDef, changing: set[str]) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tsdash.models.files import MAKERS
+
 if TYPE_CHECKING:
     from tsdash.models.loading import Loaded
 
 LARGEST = 4096  # larger sizes are not tried for the sake of a comparison
 MOST = 6
-MAKERS = ("make_model", "make_inputs", "make_kwargs", "make_labelled", "__init__")
 
 
 def named(loaded: Loaded, model: Any) -> tuple[int, ...]:
@@ -32,7 +33,7 @@ def _comparisons(tree: ast.Module) -> Iterator[tuple[str, ast.Compare]]:
     for outer in tree.body:
         owner = outer.name if isinstance(outer, ast.ClassDef) else ""
         for function in outer.body if isinstance(outer, ast.ClassDef) else [outer]:
-            if isinstance(function, ast.FunctionDef) and function.name not in MAKERS:
+            if isinstance(function, ast.FunctionDef) and function.name not in (*MAKERS, "__init__"):
                 for node in ast.walk(function):
                     if isinstance(node, ast.Compare):
                         yield owner, node

@@ -14,6 +14,12 @@ from tsdash.spec import ModelSource
 from tsdash.tracebacks import clean_text
 
 FILE_BYTES = 2_000_000  # a model file is source, not weights
+MAKERS = (
+    "make_model",
+    "make_inputs",
+    "make_kwargs",
+    "make_labelled",
+)  # functions that prepare forward, and are no part of it
 FORMAT = "A model file defines make_model() -> torch.nn.Module and make_inputs(**dims) -> tuple of forward's arguments"
 
 
