@@ -34,6 +34,12 @@ class Overview:
             for i, cell in enumerate(zip(*(self.table[name].tolist() for name in ("mode", "case")), strict=True))
         }
 
+    @cached_property
+    def elsewhere(self) -> tuple[tuple[Latency, dict[str, stats.Speedup]], ...]:
+        """The timed calls on every other device, with the speed-ups there."""
+        timed = (latency for latency in self.record.latencies[1:] if latency.case.varied == "device" and latency.arms)
+        return tuple((latency, stats.speedups(latency)) for latency in timed)
+
     @property
     def recommended(self) -> str | None:
         """The mode to ship, where there is one."""

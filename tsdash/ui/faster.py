@@ -78,9 +78,9 @@ def _sentence(latency: Latency, mode: str, speed_up: stats.Speedup) -> str:
 
 def _elsewhere(loaded: Loaded, mode: str) -> None:
     """The same on every other device that was timed."""
-    for latency in loaded.record.latencies[1:]:
-        if latency.case.varied == "device" and mode in {arm.name for arm in latency.arms}:
-            found = _sentence(latency, mode, stats.speedups(latency)[mode])
+    for latency, speed_ups in loaded.elsewhere:
+        if mode in speed_ups:
+            found = _sentence(latency, mode, speed_ups[mode])
             st.markdown(as_markdown(f"On {latency.case.device}: {found}"))
 
 
