@@ -27,6 +27,7 @@ class Record:
     doing: tuple[str, str]
     began_at: float | None
     ended_at: float | None
+    told_at: float | None  # when the last of its cases was
     away_s: float  # since it began, in which no server was there to run it
     exports: dict[str, Export]
     results: tuple[CaseResult, ...]

@@ -170,9 +170,8 @@ class Store:
         spec = from_json(RunSpec, json.loads(row["spec"])) if known is None else known.spec
         order = {(mode, case.id): i for i, (mode, case) in enumerate((m, c) for m in spec.modes for c in spec.cases)}
         results = {(result.mode, result.case.id): result for result in (known.results if known else ())}
-        for mode, case, rowid in connection.execute(
-            "SELECT mode, id, rowid FROM cases WHERE run = ?", (run,)
-        ).fetchall():
+        rows = connection.execute("SELECT mode, id, rowid, told_at FROM cases WHERE run = ?", (run,)).fetchall()
+        for mode, case, rowid, _ in rows:
             if (mode, case) not in results:
                 facts = connection.execute("SELECT facts FROM cases WHERE rowid = ?", (rowid,)).fetchone()[0]
                 results[mode, case] = from_json(CaseResult, json.loads(facts))
@@ -197,6 +196,7 @@ class Store:
             doing=(mode, case),
             began_at=row["began_at"],
             ended_at=row["ended_at"],
+            told_at=max((told_at for *_, told_at in rows), default=None),
             away_s=row["away_s"],
             exports=exports,
             results=tuple(results[key] for key in sorted(results, key=lambda key: order.get(key, len(order)))),

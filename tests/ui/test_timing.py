@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
+from tests.ui.conftest import EQUAL, early_exit, result
 from tests.ui.test_explore import explore, headings
 from tsdash.spec import CONTROL, Arm, ContractChange, Latency
 from tsdash.store import Store
+from tsdash.ui.live import left_s
 
 
 def test_what_else_of_the_contract_changed_is_a_heading_and_a_list(store: Store, finished: Callable[..., int]) -> None:
@@ -45,3 +49,22 @@ def test_a_noisy_measurement_is_said_and_offered_again(store: Store, finished: C
     page.toggle(key="latency").set_value(True).run()
     assert not page.exception
     assert not any("tsdash failed here" in error.value for error in page.error)
+
+
+def test_the_time_left_counts_down_while_latency_is_measured(store: Store) -> None:
+    """Half of the cases: as long again as they took and the timing; all: the timing, less what it has taken; then nothing."""
+    spec = replace(early_exit(latency=True), latency_s=8.0)
+    run = store.create(spec, {}, {})
+    store.begin(run)
+    assert left_s(store.load(run), 0.0) is None
+    for case in spec.cases:
+        store.add_case(run, result(case, "trace", EQUAL), {})
+    half = store.load(run)
+    assert half.began_at is not None
+    assert left_s(half, half.began_at + 5.0) == pytest.approx(5.0 + 8.0)
+    for case in spec.cases:
+        store.add_case(run, result(case, "script", EQUAL), {})
+    whole = store.load(run)
+    assert whole.told_at is not None
+    assert left_s(whole, whole.told_at + 3.0) == pytest.approx(5.0)
+    assert left_s(whole, whole.told_at + 9.0) is None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BASE_SHARE = 0.5
+CONTENDER_S = 3.0  # for each contender, where the user names no budget
 FEWEST_ROUNDS = 9  # three of warm-up, and six that give a median its interval
 
 
@@ -23,6 +24,11 @@ class Job:
     @property
     def least_s(self) -> float:
         return FEWEST_ROUNDS * self.round_s
+
+
+def whole_s(asked_s: float | None, modes: int) -> float:
+    """Seconds for all timing: what the user asks, else as much for each of eager twice and the modes."""
+    return asked_s or CONTENDER_S * (2 + modes)
 
 
 def affordable(base: Job, others: Sequence[Job], budget_s: float) -> tuple[list[Job], list[Job]]:

@@ -21,7 +21,6 @@ from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.spec import Alternation, Case, CaseResult, Footprint, Latency, RunSpec, to_json
 
-BUDGET_S = 3.0  # for each arm, where the user names no budget
 MOST_SIZES = 12
 MOST_ALTERNATING = 3
 DEVICE = "device"  # what a case varies that is timed elsewhere
@@ -103,7 +102,7 @@ class _Timing:
 async def _time_all(timing: _Timing, found: list[Latency]) -> None:
     """Add to `found`: the base case, with what it takes by other numbers of threads, then the sizes."""
     spec, base = timing.spec, timing.spec.cases[0]
-    budget_s = spec.latency_s or BUDGET_S * (2 + len(timing.timed[base.id]) - len(timing.alike))
+    budget_s = budget.whole_s(spec.latency_s, len(timing.timed[base.id]) - len(timing.alike))
     until = time.monotonic() + budget_s
     first, *more_threads = spec.threads
     cases = [case for case in spec.cases if case.id in timing.timed and case is not base]

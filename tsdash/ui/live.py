@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from tsdash import findings, formats, plan, tables
+from tsdash.engine import budget
 from tsdash.errors import ModelError, UserError
 from tsdash.models import files
 from tsdash.plots import outcome_grid
@@ -148,7 +149,7 @@ def _progress(loaded: service.Loaded, dark: bool) -> None:
     done, planned = len(record.swept), len(loaded.table)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         text = findings.progress(
-            done=done, planned=planned, current=_current(record), left_s=_left_s(record, done, planned)
+            done=done, planned=planned, current=_current(record), left_s=left_s(record, time.time())
         )
         st.progress(done / max(1, planned), text=as_markdown(text))
         if service.is_ours(record.id):
@@ -183,13 +184,17 @@ def _current(record: Record) -> str:
     return f"{mode} · {'narrowing the failure down' if is_made(what) else what}"
 
 
-def _left_s(record: Record, done: int, planned: int) -> float | None:
-    """The time left at the pace so far; None before anything is known of it."""
-    seconds = record.seconds(time.time())
+def left_s(record: Record, now: float) -> float | None:
+    """The time left at the pace so far; None before anything is known of it, and once it has taken longer than was thought."""
+    seconds = record.seconds(now)
+    done, planned = len(record.swept), len(record.spec.cases) * len(record.spec.modes)
     if not done or seconds is None:
         return None
-    latency = service.LATENCY_S * (2 + len(record.spec.modes)) if record.spec.latency else 0.0
-    return seconds / done * max(0, planned - done) + latency
+    timing = budget.whole_s(record.spec.latency_s, len(record.spec.modes)) if record.spec.latency else 0.0
+    if done < planned:
+        return seconds / done * (planned - done) + timing
+    left = timing - (now - (record.told_at or now))
+    return left if left > 0 else None
 
 
 def failed(record: Record, again: Callable[[], None]) -> None:

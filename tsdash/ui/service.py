@@ -20,6 +20,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tsdash import environment, tables, verdicts
+from tsdash.engine import budget
 from tsdash.engine.core import Engine
 from tsdash.judge import Tolerance
 from tsdash.models import files
@@ -37,7 +38,6 @@ REFRESH_S = 0.3  # a run that changes is read and judged again no more often, ho
 MANY_CELLS, SLOW_REFRESH_S = 1000, 2.0  # above that reading and drawing take a while themselves
 FIRST_GUESS_S = 0.15  # a case of a model that nobody has run yet
 LEAST_S = 2.0  # loading and exporting take that long whatever follows
-LATENCY_S = 3.0  # for each contender
 KEPT_FILES_S = 24 * 3600.0  # a file that came and was never run on
 EXPECTED_S = 30.0  # a guess from past runs is kept that long: reading them all takes longer than drawing a page
 
@@ -202,7 +202,7 @@ def expected_s(model: str, n_cases: int, n_modes: int, *, latency: bool, latency
     same = [run for run in past if run.model == model] or past
     rates = [run.seconds / (run.cases * len(run.modes)) for run in same if run.seconds]
     rate = statistics.median(rates) if rates else FIRST_GUESS_S
-    return LEAST_S + rate * n_cases * n_modes + ((latency_s or LATENCY_S * (n_modes + 2)) if latency else 0)
+    return LEAST_S + rate * n_cases * n_modes + (budget.whole_s(latency_s, n_modes) if latency else 0)
 
 
 def keep_model(filename: str, text: str) -> ModelSource:
