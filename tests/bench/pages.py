@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, WebSocket, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, WebSocket, expect, sync_playwright
 
-from tests.browser.screenshots import RESTING
+from tests.browser.screenshots import RESTING, rest
 from tests.browser.serving import serving
 from tests.conftest import CHROMIUM, CHROMIUM_ARGUMENTS
 from tests.ui.conftest import EQUAL, WRONG, early_exit, result
@@ -22,6 +22,8 @@ from tsdash.spec import Description
 from tsdash.store import Store
 
 CASES = 5000  # in each of two modes
+FIRST_RESULTS = ("mlp", "early_exit", "small_cnn", "torchvision:resnet18")
+TIMES = 5  # that each of them is run
 TIMEOUT_MS = 120_000
 FIGURE_LIMIT = 2**20  # bytes: no figure may weigh more
 PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
@@ -90,7 +92,8 @@ def main() -> list[dict[str, Any]]:
                 for again in ("cold", "warm"):
                     rows += _visit(browser.new_context().new_page(), address + path, heading, f"{name}, {again}")
             rows += _interaction(browser.new_context().new_page(), f"{address}/?run={run}")
-            rows += _first_result(browser.new_context().new_page(), f"{address}/?model=mlp")
+            for model in FIRST_RESULTS:
+                rows += _first_result(browser, address, model)
         browser.close()
     return rows
 
@@ -122,7 +125,7 @@ def _interaction(page: Page, address: str) -> list[dict[str, Any]]:
     weights = Weights(page)
     page.goto(address)
     expect(page.get_by_text("When does it not?")).to_be_visible(timeout=TIMEOUT_MS)
-    page.wait_for_selector(RESTING)
+    rest(page)  # what is drawn at the opening is no part of it
     before = weights.messages
 
     def select() -> None:
@@ -141,20 +144,31 @@ def _interaction(page: Page, address: str) -> list[dict[str, Any]]:
     ]
 
 
-def _first_result(page: Page, address: str) -> list[dict[str, Any]]:
-    """From the click on Run to the first case that is done, on a server whose engine is warm."""
-    page.set_default_timeout(TIMEOUT_MS)
-    page.goto(address)
-    page.wait_for_selector(RESTING)
-    button = page.get_by_role("button", name=re.compile(r"^Run \d|Run \d+ case"))
-    expect(button).to_be_enabled(timeout=TIMEOUT_MS)
-    done = page.get_by_text(re.compile(r"^[1-9]\d* of \d+ cases")).or_(page.get_by_text("When does it not?")).first
+def _first_result(browser: Browser, address: str, model: str) -> list[dict[str, Any]]:
+    """From the click on Run to the first case that is done, on a server whose engine is warm; each time on a new page."""
+    seconds = []
+    for _ in range(TIMES):
+        page = browser.new_context().new_page()
+        page.set_default_timeout(TIMEOUT_MS)
+        page.goto(f"{address}/?model={model}")
+        rest(page)
+        button = page.get_by_role("button", name=re.compile(r"^Run \d|Run \d+ case"))
+        expect(button).to_be_enabled(timeout=TIMEOUT_MS)
+        done = page.get_by_text(re.compile(r"^[1-9]\d* of \d+ cases")).first
 
-    def run() -> None:
-        button.click()
-        expect(page).to_have_url(re.compile(r"run=\d+"), timeout=TIMEOUT_MS)
-        expect(done).to_be_visible(timeout=TIMEOUT_MS)
+        def run(page: Page = page, button: Locator = button, done: Locator = done) -> None:
+            button.click()
+            expect(page).to_have_url(re.compile(r"run=\d+"), timeout=TIMEOUT_MS)
+            expect(done).to_be_visible(timeout=TIMEOUT_MS)
 
-    seconds = timed(run)
-    page.context.close()
-    return [row("click on Run to the first result, warm", f"{seconds:.2f} s", "1 to 2 s")]
+        seconds.append(timed(run))
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_text("Cancelled after")).to_be_visible(timeout=TIMEOUT_MS)
+        page.context.close()
+    return [
+        row(
+            f"click on Run to the first result, {model}, warm",
+            f"{min(seconds):.1f} to {max(seconds):.1f} s in {TIMES} runs",
+            "1 to 2 s",
+        )
+    ]

@@ -1,4 +1,5 @@
-"""The stylesheet of our own `ts-` classes. Nothing here names a class of Streamlit.
+"""The stylesheet of our own `ts-` classes. Nothing here names a class of Streamlit; a row of choices is as high as a box of
+them, so that their labels stand on one line.
 
 Colours are `light-dark(…)` pairs, so a view follows the switch of appearance without Python being asked.
 """
@@ -110,5 +111,6 @@ STYLE = f"""<style>
 .ts-legend {{ display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 0.8667rem; color: {_look("muted")} }}
 .ts-cell {{ display: inline-block; width: 1.5em; height: 1.35em; line-height: 1.35em; text-align: center;
   border-radius: 2px; margin-right: 0.4em; font-weight: 600 }}
+[role="radiogroup"] > [role="radio"] {{ min-height: 2.5rem }}
 @media (max-width: 900px) {{ .ts-wide {{ display: none }} }}
 </style>"""
