@@ -96,7 +96,7 @@ def page() -> None:
     if not named:
         live.example(record, controls.choose)
     if is_running:
-        live.running(record.id, dark)
+        live.running(record.id)
     elif record.state == "failed":
         live.failed(record, lambda: again(record))
     else:

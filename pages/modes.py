@@ -114,7 +114,7 @@ def page() -> None:
         return
     record = loaded.record
     if not record.done:
-        live.running(record.id, dark)
+        live.running(record.id)
     elif record.state == "failed":
         live.failed(record, lambda: again(record))
     else:

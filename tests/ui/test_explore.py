@@ -281,8 +281,7 @@ def test_a_running_run_shows_progress_and_no_second_run(store: Store) -> None:
     page = explore(run=str(run))
     assert page.button(key="start").disabled
     assert "Another process runs this" in captions(page)
-    outlined = [shape for shape in figures(page)["live"]["layout"]["shapes"] if shape["type"] == "rect"]
-    assert outlined[0]["x0"] == -0.5
+    assert html(page).count("ts-runs") == 1
 
 
 def test_a_choice_is_one_step_in_the_address(finished: Callable[..., int]) -> None:

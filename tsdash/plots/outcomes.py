@@ -34,7 +34,7 @@ Cell = tuple[str, str]  # (mode, case)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Column:
+class Column:
     """One column of the grid: a case, or neighbours of one group that share a column."""
 
     group: str
@@ -43,7 +43,7 @@ class _Column:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Mark:
+class Mark:
     """One cell of the grid: the worst outcome of its cases."""
 
     mode: str
@@ -51,6 +51,32 @@ class _Mark:
     outcome: str
     glyph: str
     hover: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arranged:
+    """A table of outcomes as the rows and columns of a grid."""
+
+    modes: list[str]
+    columns: list[Column]
+    marks: list[list[Mark]]  # by mode, by column
+    lanes: dict[int, tuple[int, str]]  # where group names go: first column → lane, side it hangs on
+    alt: str
+
+
+def arranged(table: pd.DataFrame) -> Arranged:
+    """The rows and columns that `outcome_grid` draws of the same table, which has a case at least."""
+    modes = list(dict.fromkeys(table["mode"]))
+    columns = _columns(table.drop_duplicates("case"))
+    # pandas' own strings are slow to walk
+    facts = {(row.mode, row.case): row for row in table.astype(object).itertuples()}
+    return Arranged(
+        modes=modes,
+        columns=columns,
+        marks=[[_mark(mode, column, facts) for column in columns] for mode in modes],
+        lanes=_lanes(columns),
+        alt=_alt(table, modes),
+    )
 
 
 def outcome_grid(table: pd.DataFrame, dark: bool) -> go.Figure:
@@ -61,26 +87,20 @@ def outcome_grid(table: pd.DataFrame, dark: bool) -> go.Figure:
     """
     if table.empty:
         return nothing(dark, "", "No cases are planned.", height=92)
-    modes = list(dict.fromkeys(table["mode"]))
-    columns = _columns(table.drop_duplicates("case"))
-    facts = {
-        (row.mode, row.case): row for row in table.astype(object).itertuples()
-    }  # pandas' own strings are slow to walk
-    marks = [[_mark(mode, column, facts) for column in columns] for mode in modes]
-    lanes = _lanes(columns)
+    grid = arranged(table)
+    modes, columns, lanes = grid.modes, grid.columns, grid.lanes
     row_px = ROW_PX if all(len(column.cases) == 1 for column in columns) else AGGREGATED_ROW_PX
     top, bottom = 8 + LANE_PX * (1 + max(lane for lane, _ in lanes.values())), _tick_px(columns)
     fig = canvas(dark, "", height=top + bottom + row_px * len(modes), margin={"l": 8, "r": 8, "t": top, "b": bottom})
     fig.update_layout(hoverdistance=60)
-    _fill(fig, marks, dark)
+    _fill(fig, grid.marks, dark)
     _name_groups(fig, columns, lanes, row_px, len(modes), dark)
     _scales(fig, modes, columns, dark)
-    return described(fig, _alt(table, modes))
+    return described(fig, grid.alt)
 
 
-def outlined(grid: go.Figure, table: pd.DataFrame, cell: Cell, dark: bool, *, dotted: bool = False) -> go.Figure:
-    """The grid of that table with a cell outlined in ink: the one that is selected; dotted, the one that runs now. The same grid
-    where it has no such cell."""
+def outlined(grid: go.Figure, table: pd.DataFrame, cell: Cell, dark: bool) -> go.Figure:
+    """The grid of that table with a cell outlined in ink: the one that is selected. The same grid where it has no such cell."""
     if table.empty:
         return grid
     modes, columns = table["mode"].unique().tolist(), _columns(table.drop_duplicates("case"))
@@ -90,15 +110,12 @@ def outlined(grid: go.Figure, table: pd.DataFrame, cell: Cell, dark: bool, *, do
     look, row = appearance(dark), modes.index(cell[0])
     at = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
     fig = go.Figure(grid.to_dict())  # a Figure would be taken apart while others draw it
-    for colour, width, dash in (
-        (look.page, 4.5, "solid"),  # a halo: crash has the ink's colour
-        (look.text, 2.5, "dot" if dotted else "solid"),
-    ):
-        fig.add_shape(type="rect", line={"color": colour, "width": width, "dash": dash}, **at)
+    for colour, width in ((look.page, 4.5), (look.text, 2.5)):  # a halo first: crash has the ink's colour
+        fig.add_shape(type="rect", line={"color": colour, "width": width}, **at)
     return fig
 
 
-def _columns(cases: pd.DataFrame) -> list[_Column]:
+def _columns(cases: pd.DataFrame) -> list[Column]:
     """One column a case, or, where they are too many, the smallest equal share of each group that makes them fit.
 
     A group's cases stand together. Where even the groups are too many they all become one.
@@ -117,7 +134,7 @@ def _columns(cases: pd.DataFrame) -> list[_Column]:
         for start in range(0, len(members), share):
             part = members[start : start + share]
             columns.append(
-                _Column(group=name, label=_span([text for text, _ in part]), cases=tuple(case for _, case in part))
+                Column(group=name, label=_span([text for text, _ in part]), cases=tuple(case for _, case in part))
             )
     return columns
 
@@ -134,21 +151,21 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
 
 
-def _mark(mode: str, column: _Column, facts: dict[Cell, Any]) -> _Mark:
+def _mark(mode: str, column: Column, facts: dict[Cell, Any]) -> Mark:
     known = [facts[mode, case] for case in column.cases if (mode, case) in facts]
     if not known:
-        return _Mark(mode=mode, case=column.cases[0], outcome="not_run", glyph=OUTCOMES["not_run"].glyph, hover="")
+        return Mark(mode=mode, case=column.cases[0], outcome="not_run", glyph=OUTCOMES["not_run"].glyph, hover="")
     worst = max(known, key=lambda row: SEVERITY[row.outcome])
     look = OUTCOMES[worst.outcome]
     head = f"<b>{escape(mode)}</b>  {look.glyph} {look.label}"
     if len(column.cases) == 1:
         hover = f"{head}<br>{_wrapped(worst.hover)}"
-        return _Mark(mode=mode, case=worst.case, outcome=worst.outcome, glyph=look.glyph, hover=hover)
+        return Mark(mode=mode, case=worst.case, outcome=worst.outcome, glyph=look.glyph, hover=hover)
     n = sum(row.outcome == worst.outcome for row in known)
     numbered = worst.outcome in BAD
     glyph = f'{look.glyph}<br><span style="font-size:{LEAST_SIZE_PX}px">{n}</span>' if numbered else look.glyph
     hover = f"{head} in {n} of {len(known)} cases<br>{_wrapped(worst.hover)}"
-    return _Mark(mode=mode, case=worst.case, outcome=worst.outcome, glyph=glyph, hover=hover)
+    return Mark(mode=mode, case=worst.case, outcome=worst.outcome, glyph=glyph, hover=hover)
 
 
 def _wrapped(text: str) -> str:
@@ -157,7 +174,7 @@ def _wrapped(text: str) -> str:
     return "<br>".join(escape(line, quote=False) for line in lines)
 
 
-def _fill(fig: go.Figure, marks: list[list[_Mark]], dark: bool) -> None:
+def _fill(fig: go.Figure, marks: list[list[Mark]], dark: bool) -> None:
     """A heatmap for the fills, and transparent markers with text above it: a heatmap alone never reports a click."""
     names = list(OUTCOMES)
     fig.add_heatmap(
@@ -185,7 +202,7 @@ def _fill(fig: go.Figure, marks: list[list[_Mark]], dark: bool) -> None:
     )
 
 
-def _lanes(columns: Sequence[_Column]) -> dict[int, tuple[int, str]]:
+def _lanes(columns: Sequence[Column]) -> dict[int, tuple[int, str]]:
     """Where the name of each group goes: first column → (lane, side it hangs on), so that no two names ever meet.
 
     Widths are those of the narrowest page; a name that finds no free lane is left to the hover text.
@@ -193,7 +210,7 @@ def _lanes(columns: Sequence[_Column]) -> dict[int, tuple[int, str]]:
     column_px = NARROWEST_PX / max(len(columns), LEAST_COLUMNS)
     free = [0.0] * MOST_LANES  # where the text on each lane ends
     placed = {}
-    for start, stop, name in _groups(columns):
+    for start, stop, name in groups(columns):
         width = (len(name) + 2) * CHARACTER_PX
         overhangs = start * column_px + width > NARROWEST_PX
         left = stop * column_px - width if overhangs else start * column_px
@@ -204,7 +221,7 @@ def _lanes(columns: Sequence[_Column]) -> dict[int, tuple[int, str]]:
     return placed
 
 
-def _groups(columns: Sequence[_Column]) -> list[tuple[int, int, str]]:
+def groups(columns: Sequence[Column]) -> list[tuple[int, int, str]]:
     """First column, column after the last, and name of each group."""
     spans = []
     for name, members in itertools.groupby(enumerate(columns), key=lambda item: item[1].group):
@@ -214,11 +231,11 @@ def _groups(columns: Sequence[_Column]) -> list[tuple[int, int, str]]:
 
 
 def _name_groups(
-    fig: go.Figure, columns: Sequence[_Column], lanes: dict[int, tuple[int, str]], row_px: int, rows: int, dark: bool
+    fig: go.Figure, columns: Sequence[Column], lanes: dict[int, tuple[int, str]], row_px: int, rows: int, dark: bool
 ) -> None:
     """A rule where each group begins, as tall as the lane of its name."""
     look = appearance(dark)
-    for start, stop, name in _groups(columns):
+    for start, stop, name in groups(columns):
         lane, side = lanes.get(start, (-1, ""))
         raised = LANE_PX * (lane + 1) / row_px
         fig.add_shape(
@@ -244,18 +261,18 @@ def _name_groups(
             )
 
 
-def _upright(columns: Sequence[_Column]) -> bool:
+def _upright(columns: Sequence[Column]) -> bool:
     """Whether the tick labels fit side by side without being turned."""
     longest = max(len(column.label) for column in columns) + 1
     return longest * CHARACTER_PX <= NARROWEST_PX / max(len(columns), LEAST_COLUMNS)
 
 
-def _tick_px(columns: Sequence[_Column]) -> int:
+def _tick_px(columns: Sequence[Column]) -> int:
     longest = max(len(column.label) for column in columns)
     return 24 if _upright(columns) else 14 + round(TICK_CHARACTER_PX * longest)
 
 
-def _scales(fig: go.Figure, modes: list[str], columns: Sequence[_Column], dark: bool) -> None:
+def _scales(fig: go.Figure, modes: list[str], columns: Sequence[Column], dark: bool) -> None:
     look = appearance(dark)
     plain = {"showgrid": False, "showline": False, "ticks": ""}
     fig.update_xaxes(

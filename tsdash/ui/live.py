@@ -16,6 +16,7 @@ from tsdash.records import ENDED, Record
 from tsdash.search.standing import is_made
 from tsdash.spec import RunSpec
 from tsdash.ui import service
+from tsdash.ui.cells import live_grid
 from tsdash.ui.html import Mark, code_view, outcome_legend
 from tsdash.ui.page import as_markdown, figure, section
 
@@ -129,7 +130,7 @@ def empty(planned: RunSpec | None, dark: bool, start: Callable[[str, tuple[str, 
         starters(start)
 
 
-def running(run: int, dark: bool) -> None:
+def running(run: int) -> None:
     """One line, a bar, Cancel, and the grid as it fills. Runs by itself until the run has ended."""
     loaded = service.load(run)
     cells = len(loaded.table)
@@ -139,12 +140,12 @@ def running(run: int, dark: bool) -> None:
     def live() -> None:
         if service.store().progress(run)[0] in ENDED:
             st.rerun()
-        _progress(service.load(run), dark)
+        _progress(service.load(run))
 
     live()
 
 
-def _progress(loaded: service.Loaded, dark: bool) -> None:
+def _progress(loaded: service.Loaded) -> None:
     record = loaded.record
     done, planned = len(record.swept), len(loaded.table)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -164,7 +165,7 @@ def _progress(loaded: service.Loaded, dark: bool) -> None:
     if not service.is_ours(record.id):
         st.caption("Another process runs this. If that has ended, start it again with Run.")
     section("So far", findings.so_far(loaded.cells))
-    figure(service.grid(loaded, dark, current=record.doing), key="grid-live")
+    st.html(live_grid(loaded.table, record.doing))
     st.html(outcome_legend())
 
 

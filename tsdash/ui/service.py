@@ -15,7 +15,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -25,7 +24,6 @@ from tsdash.engine.core import Engine
 from tsdash.judge import Tolerance
 from tsdash.models import files
 from tsdash.overview import Overview, overview
-from tsdash.plots import Figure, outcome_grid, outlined
 from tsdash.records import Record
 from tsdash.rejudge import Rejudging
 from tsdash.spec import ModelSource, RunSpec, to_json
@@ -41,11 +39,9 @@ LEAST_S = 2.0  # loading and exporting take that long whatever follows
 KEPT_FILES_S = 24 * 3600.0  # a file that came and was never run on
 EXPECTED_S = 30.0  # a guess from past runs is kept that long: reading them all takes longer than drawing a page
 
-Cell = tuple[str, str]  # mode, case
 Loaded = Overview  # a run as pages read it
 _ONE_AT_A_TIME = threading.Lock()
 _loaded = Shared[Loaded](KEPT_RUNS)
-_grids = Shared[Figure](KEPT_RUNS)
 
 
 @functools.cache
@@ -178,21 +174,6 @@ def facts_version(record: Record) -> str:
 
 def _refresh_s(loaded: Loaded) -> float:
     return REFRESH_S if len(loaded.cells) <= MANY_CELLS else SLOW_REFRESH_S
-
-
-def grid(loaded: Loaded, dark: bool, *, current: Cell | None = None) -> Figure:
-    """The grid of a run in progress, drawn for all sessions by one of them; the others have the one before meanwhile."""
-
-    def draw(_: Figure | None) -> Figure:
-        drawn = _grid(version(loaded), dark, loaded.table)
-        return outlined(drawn, loaded.table, current, dark, dotted=True) if current else drawn
-
-    return _grids.get((store().folder, loaded.record.id, dark), (version(loaded), current), draw, lambda _: 0.0)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _grid(version: str, dark: bool, _table: pd.DataFrame) -> Figure:
-    return outcome_grid(_table, dark)
 
 
 @st.cache_data(ttl=EXPECTED_S, max_entries=256, show_spinner=False)

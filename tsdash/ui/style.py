@@ -111,6 +111,17 @@ STYLE = f"""<style>
 .ts-legend {{ display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 0.8667rem; color: {_look("muted")} }}
 .ts-cell {{ display: inline-block; width: 1.5em; height: 1.35em; line-height: 1.35em; text-align: center;
   border-radius: 2px; margin-right: 0.4em; font-weight: 600 }}
+.ts-grid {{ display: grid; gap: 2px; font-size: 0.8667rem; line-height: 1.2 }}
+.ts-row {{ display: grid; grid-column: 1 / -1; grid-template-columns: subgrid; align-items: center }}
+.ts-row > span:first-child {{ padding-right: 0.5em; text-align: right }}
+.ts-row i {{ font-style: normal }}
+.ts-row em {{ font-style: normal; font-size: 0.8rem; color: {_look("muted")}; white-space: nowrap; padding: 0 3px }}
+.ts-row small {{ font-size: 0.6667rem; color: {_look("muted")}; writing-mode: vertical-rl; transform: rotate(180deg);
+  place-self: start center; text-align: right; padding-bottom: 2px; white-space: nowrap }}
+.ts-box {{ min-height: 25px; display: grid; place-content: center; text-align: center; overflow: hidden }}
+.ts-many .ts-box {{ min-height: 38px }}
+.ts-first {{ box-shadow: -1.5px 0 0 -0.5px {_look("muted")} }}
+.ts-runs {{ outline: 2.5px dotted {_look("text")}; outline-offset: -1px }}
 [role="radiogroup"] > [role="radio"] {{ min-height: 2.5rem }}
 @media (max-width: 900px) {{ .ts-wide {{ display: none }} }}
 </style>"""
