@@ -35,6 +35,14 @@ def noisy(level: float, n: int, seed: int) -> list[float]:
     return [level * math.exp(0.03 * abs(rng.gauss(0, 1))) for _ in range(n)]
 
 
+def test_the_tail_is_told_by_the_highest_percentile_that_all_can_know() -> None:
+    """60 samples know p95, the 57th smallest, and not p99; 20 know none."""
+    rising = [float(i) for i in range(1, 61)]
+    assert stats.tail(latency(rising, rising[:59]), EAGER, CONTROL) == (0.95, {EAGER: 57.0, CONTROL: 57.0})
+    assert stats.tail(latency(rising, rising[:20]), EAGER, CONTROL) is None
+    assert stats.tail(latency(rising, rising), EAGER, "trace") is None
+
+
 class TestMedian:
     def test_the_middle_of_an_odd_number(self) -> None:
         """The median of 5, 1, 3 is 3."""

@@ -52,6 +52,13 @@ FIGURES = {
     "samples enough to know it: 29 for p90, 59 for p95, 299 for p99.",
     "by_size": "The median of the calls at each size, with its 95 % interval by order statistics, all modes called in turn.",
     "visits": "Shapes take turns, several calls each: what the first call after a change of shape costs against the later ones.",
+    "curves": "Both are called at every value along the axis. They part where their answers are not the same bits.",
+    "agreement": "The predicted class of a row is the place of its largest logit. Off the diagonal eager and the export disagree "
+    "on the same input.",
+    "blocks": "Every call in the order in which it was made, one contender after the other: whoever comes first pays for the "
+    "warm-up of all.",
+    "growing": "The largest |Δ| of one run for each size of the outputs. Rounding is relative, so |Δ| grows with them; a fixed bound "
+    "does not.",
     "same": "Cases that are identical or within noise, of all cases that were judged, over all modes of the run.",
 }
 

@@ -214,7 +214,7 @@ def _timed(latency: Latency, mode: str) -> dict[str, Any]:
         },
     }
     for name, arm in (("eager", arms[EAGER]), ("exported", arms[mode])):
-        percentiles = {f"p{round(100 * q)}_s": stats.percentile(arm.samples_s, q) for q in (0.9, 0.95, 0.99)}
+        percentiles = {f"p{round(100 * q)}_s": stats.percentile(arm.samples_s, q) for q in stats.PERCENTILES}
         facts[name] = {
             "samples": len(arm.samples_s),
             "first_call_s": arm.warmup_s[0] if arm.warmup_s else None,

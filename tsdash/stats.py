@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 Samples = Sequence[float] | Floats
 
 CONFIDENCE = 0.95  # of every interval
+PERCENTILES = (0.9, 0.95, 0.99)  # that are named, as far as the samples allow to know them
 MEDIAN_SAMPLES = 6  # the fewest that give the median a 95 % interval: 1 − 2·0.5ⁿ ≥ 0.95
 SMALLEST_CLAIM = 0.01  # builds of one model differ by 0.2 %, at times 0.8 %, in where their memory lies; see `speedup`
 BOOTSTRAP_DRAWS = 10_000
@@ -127,6 +128,18 @@ def percentile(samples: Samples, q: float) -> float | None:
         return None
     rank = math.ceil(round(len(samples) * q, 9))  # 100 · 0.95 is 95, not the float above it
     return float(np.partition(_given(samples), rank - 1)[rank - 1])
+
+
+def tail(latency: Latency, *names: str) -> tuple[float, dict[str, float]] | None:
+    """The highest of PERCENTILES that the samples of all these contenders allow to know, with its seconds for each; None where
+    they are too few for any."""
+    samples = {arm.name: arm.samples_s for arm in latency.arms if arm.name in names}
+    for q in reversed(PERCENTILES):
+        known = {name: percentile(taken, q) for name, taken in samples.items()}
+        found = {name: seconds for name, seconds in known.items() if seconds is not None}
+        if len(found) == len(names):
+            return q, found
+    return None
 
 
 def quantile_interval(samples: Samples, q: float) -> Estimate | None:

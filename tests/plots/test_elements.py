@@ -82,10 +82,11 @@ def test_the_map_names_the_first_element_of_a_block() -> None:
 
 
 def test_a_reduced_map_says_that_it_takes_the_maximum() -> None:
-    """The title tells a reduced map from a full one."""
+    """The scale's name tells a reduced map from a full one."""
     reduced = where_map(np.ones((2, 2)), False, rows=("a", 8), columns=("b", 8), reduced=True)
-    assert "largest |Δ| of each block" in reduced.layout.title.text
-    assert "each element" in where_map(np.ones((2, 2)), False, rows=("a", 2), columns=("b", 2)).layout.title.text
+    assert reduced.data[0].colorbar.title.text == "|Δ|, largest"
+    full = where_map(np.ones((2, 2)), False, rows=("a", 2), columns=("b", 2))
+    assert full.data[0].colorbar.title.text == "|Δ|"
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 10), (10, 1), (64, 64)])

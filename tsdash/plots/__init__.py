@@ -1,6 +1,6 @@
 """Tables, histograms and samples to plotly figures. Nothing here computes a statistic or knows Streamlit.
 
-Every figure has a fixed height, a title that says what its axes hold, a state for "nothing to show", and its own text
+Every figure has a fixed height, a title that states what it found, axes with units, a state for "nothing to show", and its own text
 alternative, which `alt_text` reads back.
 """
 

@@ -32,6 +32,8 @@ from tsdash.tokens import DELTA_DECADES, OUTCOMES, appearance, delta_colours
 Array = npt.NDArray[Any]
 
 WHERE_HEIGHT_PX = 2 * HEIGHT_PX + 16  # two rows of figures and the gap between them
+SLOPE = 0.25  # decades of |Δ| for each of |eager|: less is no relation that can be seen
+ALIKE = 2.0  # times: a maximum that varies less along an axis has no place
 LABEL_SHARE = 0.1  # of an axis: what the name of a line needs
 
 
@@ -49,17 +51,25 @@ def where_map(
     `rows` and `columns` are the name and the number of elements of each direction; `reduced` says that a cell is the
     maximum of several elements: a spike is never averaged away.
     """
-    title = "Where: largest |Δ| of each block" if reduced else "Where: |Δ| of each element"
+    title = "Where"
     if largest.size == 0:
         return nothing(dark, title, "Nothing to compare: the output has no elements.", height=height)
     steps, names, colours = _delta_steps(largest, dark)
-    fig = canvas(dark, title, height=height)
+    place, worst = _worst(largest, rows, columns)
+    near = "near" if reduced else "at"
+    found = f"the worst |Δ| is {near} {place}" if worst else "every element is equal"
+    fig = canvas(dark, f"{title}: {found}", height=height)
     fig.add_heatmap(
         z=steps,
         zmin=-0.5,
         zmax=len(colours) - 0.5,
         colorscale=stepped(colours),
-        colorbar={"tickvals": list(names), "ticktext": list(names.values()), "len": 1.04},
+        colorbar={
+            "title": {"text": "|Δ|, largest" if reduced else "|Δ|"},
+            "tickvals": list(names),
+            "ticktext": list(names.values()),
+            "len": 1.04,
+        },
         text=np.vectorize(formats.delta, otypes=[object])(largest),
         customdata=_origins(largest.shape, rows[1], columns[1]),
         hovertemplate=f"{rows[0]} %{{customdata[0]}}, {columns[0]} %{{customdata[1]}}<br>|Δ| %{{text}}<extra></extra>",
@@ -102,13 +112,18 @@ def _index_ticks(blocks: int, total: int) -> dict[str, Any]:
 
 def _where_alt(largest: Array, rows: tuple[str, int], columns: tuple[str, int]) -> str:
     wrong = int((~(largest <= REFERENCE_DELTA)).sum())
-    origins = _origins(largest.shape, rows[1], columns[1])
-    row, column = origins[np.unravel_index(int(np.argmax(np.nan_to_num(largest, nan=np.inf))), largest.shape)]
-    at = f"{rows[0]} {row}, {columns[0]} {column}"
+    at, worst = _worst(largest, rows, columns)
     return (
         f"Map of the largest absolute difference over {rows[0]} and {columns[0]}: above 10⁻⁵ in {formats.count(wrong)} of "
-        f"{formats.count(largest.size)} cells, largest near {at} with {formats.delta(float(np.nan_to_num(largest, nan=np.inf).max()))}."
+        f"{formats.count(largest.size)} cells, largest near {at} with {formats.delta(worst)}."
     )
+
+
+def _worst(largest: Array, rows: tuple[str, int], columns: tuple[str, int]) -> tuple[str, float]:
+    """Where the largest cell begins, in words, and what it holds; NaN counts as ∞."""
+    known = np.nan_to_num(largest, nan=np.inf)
+    row, column = _origins(largest.shape, rows[1], columns[1])[np.unravel_index(int(known.argmax()), largest.shape)]
+    return f"{rows[0]} = {row}, {columns[0]} = {column}", float(known.max())
 
 
 def reference_density(
@@ -121,11 +136,11 @@ def reference_density(
     half_ulp: float | None = None,
 ) -> go.Figure:
     """How |Δ| goes with |eager|: `counts` (X, Y) over log10 edges; `half_ulp` is half the spacing of the dtype near 1."""
-    title = "Against what: |Δ| by |eager|"
+    title = "Against what"
     if counts.sum() == 0:
         return nothing(dark, title, "Every element is equal: there is no Δ to set against eager.")
     look = appearance(dark)
-    fig = canvas(dark, title)
+    fig = canvas(dark, f"{title}: {_relation(counts, expected_edges, delta_edges)}")
     fig.add_heatmap(
         x=(expected_edges[1:] + expected_edges[:-1]) / 2,
         y=(delta_edges[1:] + delta_edges[:-1]) / 2,
@@ -173,6 +188,19 @@ def reference_density(
     )
 
 
+def _relation(counts: Array, expected_edges: Array, delta_edges: Array) -> str:
+    """How |Δ| goes with |eager|: the slope of log |Δ| against log |eager|, by least squares over the elements; 1 is a relative
+    difference, 0 an absolute one."""
+    x, y = (edges[1:] + edges[:-1] for edges in (expected_edges / 2, delta_edges / 2))
+    total = counts.sum()
+    across = x - counts.sum(1) @ x / total
+    spread = counts.sum(1) @ across**2
+    slope = float(across @ counts @ y / spread) if spread > 0 else 0.0
+    if slope >= SLOPE:
+        return "|Δ| grows with |eager|"
+    return "|Δ| falls as |eager| grows" if slope <= -SLOPE else "|Δ| is alike at every |eager|"
+
+
 def _free_side(noise: float | None) -> str:
     """On which side of the line at 10⁻⁵ its name stands: away from the noise floor."""
     return "top" if noise and noise >= REFERENCE_DELTA else "bottom"
@@ -188,7 +216,7 @@ def _filled(sums: Array, edges: Array) -> tuple[float, float]:
 
 def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, axis: str, extent: int) -> go.Figure:
     """Maximum and mean |Δ| along one axis, in equal bins where it is long; `extent` is its number of indices."""
-    title = f"Along {axis}: maximum and mean |Δ|"
+    title = f"Along {axis}"
     if largest.size == 0:
         return nothing(dark, title, "Nothing to compare: this axis has no elements.")
     finite = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in (largest, mean)])
@@ -198,7 +226,8 @@ def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, 
     at = np.arange(largest.size) * extent // largest.size
     low = min(-9.0, floor(np.log10(finite.min()))) if finite.size else -9.0
     high = max(log10(REFERENCE_DELTA), *(np.log10(finite.max()),) if finite.size else (0.0,)) + 0.8
-    fig = canvas(dark, title, hovermode="x unified")
+    worst = int(np.argmax(np.nan_to_num(largest, nan=np.inf)))
+    fig = canvas(dark, f"{title}: {_peak(largest, at[worst], extent)}", hovermode="x unified")
     for name, values, colour, width in (
         ("mean", mean, look.muted, 1.2),
         ("maximum", largest, delta_colours(dark)[7], 2),
@@ -239,8 +268,14 @@ def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, 
     fig.update_yaxes(range=[low - 1.2, high], title="|Δ|", **power_ticks(low, high))
     shown = [0, extent - 1] if at.size > 1 else [-0.5, 0.5]
     fig.update_xaxes(range=shown, showgrid=False, title=f"{axis}, index", **_index_ticks(extent, extent))
-    worst = int(np.argmax(np.nan_to_num(largest, nan=np.inf)))
     alt = (
         f"Absolute difference along {axis}: largest near index {at[worst]} with {formats.delta(float(largest[worst]))}."
     )
     return described(fig, alt, how="along")
+
+
+def _peak(largest: Array, at: int, extent: int) -> str:
+    """Where along an axis the maximum is, if it is anywhere."""
+    if np.isfinite(largest).all() and largest.size > 1 and largest.max() < ALIKE * largest.min():
+        return "|Δ| is alike at every index"
+    return f"|Δ| is largest {'at' if largest.size == extent else 'near'} index {formats.count(at)}"

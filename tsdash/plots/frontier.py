@@ -35,7 +35,7 @@ def frontier(found: Sequence[Sizes], dark: bool) -> go.Figure:
         return nothing(dark, TITLE, "No size but the base's was tried.", height=FRAME_PX + ROW_PX)
     sizes = sorted({size for dim in found for size in (dim.base, *dim.agree, *dim.fail)})
     low, high = log2(max(1, sizes[0])) - 0.3, log2(max(1, sizes[-1])) + 0.5
-    fig = canvas(dark, TITLE, height=FRAME_PX + ROW_PX * len(found))
+    fig = canvas(dark, _finding(found), height=FRAME_PX + ROW_PX * len(found))
     for row, dim in enumerate(found):
         _range(fig, dim, row, high, dark)
         for name, members in (("identical", dim.agree), ("mismatch", dim.fail)):
@@ -66,6 +66,13 @@ def frontier(found: Sequence[Sizes], dark: bool) -> go.Figure:
         ticks="",
     )
     return described(fig, f"{TITLE}. {' '.join(map(_words, found))}", how="frontier")
+
+
+def _finding(found: Sequence[Sizes]) -> str:
+    """How many of the sizes fail."""
+    fail = sum(len(dim.fail) for dim in found)
+    total = fail + sum(len(dim.agree) for dim in found)
+    return f"{formats.count(fail) if fail else 'None'} of {formats.counted(total, 'size')} tried {'fail' if fail > 1 else 'fails'}, all else as in the base case"
 
 
 def _range(fig: go.Figure, dim: Sizes, row: int, high: float, dark: bool) -> None:

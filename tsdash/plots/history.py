@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import log
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from tsdash import formats
 from tsdash.plots.frame import canvas, described, nothing
 from tsdash.tokens import FONT_SIZE_PX, OUTCOMES, appearance, mode_colour
 
-CHANGES_TITLE = "Cases by outcome, before → after"
+CHANGES_TITLE = "Before → after"
 SPEED_TITLE = "Speed-up, before ○ → after ●"
 ROW_PX = 34
 
@@ -28,7 +29,9 @@ def run_changes(changes: pd.DataFrame, dark: bool) -> go.Figure:
     names = [name for name in OUTCOMES if name in set(both["before"]) | set(both["after"])]
     counts = pd.crosstab(both["before"], both["after"]).reindex(index=names, columns=names, fill_value=0).to_numpy()
     direction = np.sign(np.subtract.outer(np.arange(len(names)), np.arange(len(names))))  # 1: better, −1: worse
-    fig = canvas(dark, CHANGES_TITLE, height=110 + ROW_PX * len(names))
+    moved = len(both) - int(counts.trace())
+    found = f"{formats.count(moved)} of {formats.counted(len(both), 'case')} changed"
+    fig = canvas(dark, f"{CHANGES_TITLE}: {found}", height=110 + ROW_PX * len(names))
     worse, better = OUTCOMES["mismatch"], OUTCOMES["identical"]
     grid = appearance(dark).grid
     scale = [[0, worse.fill[dark]], [0.5, grid], [1, better.fill[dark]]]
@@ -85,7 +88,9 @@ def speed_changes(before: Mapping[str, float], after: Mapping[str, float], dark:
     if not modes:
         return nothing(dark, SPEED_TITLE, "No mode was timed in both runs.", height=92)
     look = appearance(dark)
-    fig = canvas(dark, SPEED_TITLE, height=110 + ROW_PX * len(modes), showlegend=False)
+    most = max(modes, key=lambda mode: abs(log(after[mode] / before[mode])))
+    found = f"{most} moves most, {formats.ratio(before[most])} to {formats.ratio(after[most])}"
+    fig = canvas(dark, f"{SPEED_TITLE}: {found}", height=110 + ROW_PX * len(modes), showlegend=False)
     for mode in modes:
         colour = mode_colour(mode, dark)
         fig.add_scatter(

@@ -36,7 +36,7 @@ def paired_ratio(
     control: Span | None = None,
 ) -> go.Figure:
     """eager ÷ exported of every round; `speed_up` is its median with interval, `control` what eager ÷ eager reaches."""
-    title = "Speed-up, pair by pair: eager ÷ exported"
+    title = "Pair by pair"
     arms = _arms(latency, mode)
     if arms is None:
         return nothing(dark, title, f"Nothing to compare: {mode} was not timed.")
@@ -45,7 +45,8 @@ def paired_ratio(
     ratios = eager[:n] / exported[:n]
     look, colour = appearance(dark), mode_colour(mode, dark)
     bottom, top = _ratio_range(ratios, [1.0, *(speed_up or ()), *(control or ())])
-    fig = canvas(dark, title)
+    found = f"{mode} is {formats.ratio(speed_up[0])} as fast as eager" if speed_up else f"eager ÷ {mode}"
+    fig = canvas(dark, f"{title}: {found}")
     if control:
         fig.add_hrect(y0=control[0], y1=control[1], fillcolor=look.muted, opacity=0.28, line_width=0)
         label(fig, " eager ÷ eager", dark, x=0, xref="paper", y=control[0], yanchor="top", muted=True)
@@ -64,7 +65,9 @@ def paired_ratio(
         label(fig, f"<b>{text}</b>", dark, y=ratio, bgcolor=look.page, **where)
         alt += f": median {text}"
     ticks = _even_ticks(bottom, top)
-    fig.update_yaxes(range=[bottom, top], tickvals=ticks, ticktext=[f"{t:g}×" for t in ticks], title="speed-up")
+    fig.update_yaxes(
+        range=[bottom, top], tickvals=ticks, ticktext=[f"{t:g}×" for t in ticks], title="speed-up, eager ÷ exported"
+    )
     hidden = int(((ratios < bottom) | (ratios > top)).sum())
     words = "pair, in the order of measuring" + (f"; {formats.count(hidden)} beyond the axis" if hidden else "")
     fig.update_xaxes(range=[0, n + 1], showgrid=False, title=words, tickformat=",d")
@@ -92,7 +95,7 @@ def latency_histogram(
     latency: Latency | None, mode: str, dark: bool, *, medians_s: Mapping[str, float] | None = None
 ) -> go.Figure:
     """Both distributions on one axis and in the same bins, translucent so that the overlap stays readable."""
-    title = "Distribution of calls"
+    title = "Distribution"
     arms = _arms(latency, mode)
     if arms is None:
         return nothing(dark, title, f"Nothing to compare: {mode} was not timed.")
@@ -103,6 +106,8 @@ def latency_histogram(
     last = max(max(_tail(_samples(arm)) for arm in arms) / scale, first * 1.02)
     slowest = formats.share(int((pooled > last).sum()), pooled.size)
     edges = np.geomspace(first, last, BINS) if log else np.linspace(first, last, BINS)
+    if {EAGER, mode} <= medians.keys():
+        title += f": half of {_within(mode, medians)}"
     fig = canvas(dark, title, barmode="overlay", bargap=0)
     for lane, arm in enumerate(arms):
         values = np.minimum(_samples(arm) / scale, last)
@@ -146,13 +151,18 @@ def _median_line(
     label(fig, text, dark, x=log10(at) if log else at, y=1, yref="paper", yanchor="top", yshift=-16 * lane, anchor=side)
 
 
-def latency_ecdf(latency: Latency | None, mode: str, dark: bool) -> go.Figure:
-    """Share of calls done within a time: the tail is visible where a histogram hides it."""
-    title = "Share of calls done within a time"
+def latency_ecdf(
+    latency: Latency | None, mode: str, dark: bool, *, tail: tuple[float, Mapping[str, float]] | None = None
+) -> go.Figure:
+    """Share of calls done within a time: the tail is visible where a histogram hides it. `tail` is a quantile, such as 0.99, with
+    the seconds that it is for each contender."""
+    title = "Tail"
     arms = _arms(latency, mode)
     if arms is None:
         return nothing(dark, title, f"Nothing to compare: {mode} was not timed.")
     unit, scale, _ = _time_axis(arms)
+    if tail:
+        title += f": {100 * tail[0]:g} % of {_within(mode, tail[1])}"
     fig = canvas(dark, title)
     first, last, parts = float("inf"), 0.0, []
     for arm, height in zip(arms, (0.55, 0.35), strict=True):
@@ -173,7 +183,7 @@ def latency_ecdf(latency: Latency | None, mode: str, dark: bool) -> go.Figure:
             f"{arm.name} 90 % within {formats.duration(float(ordered[int(0.9 * (ordered.size - 1))]) * scale)}"
         )
     fig.update_yaxes(
-        range=[0, 1.04], tickvals=[0, 0.5, 0.9, 1], ticktext=["0 %", "50 %", "90 %", "100 %"], title="calls"
+        range=[0, 1.04], tickvals=[0, 0.5, 0.9, 1], ticktext=["0 %", "50 %", "90 %", "100 %"], title="calls done within"
     )
     air = (last / first) ** 0.12
     fig.update_xaxes(title=f"{unit}, log scale", **_time_ticks(first / air, last * 1.02, True))
@@ -189,7 +199,9 @@ def latency_timeline(latency: Latency | None, mode: str, dark: bool, *, steady: 
         return nothing(dark, title, f"Nothing to compare: {mode} was not timed.")
     unit, scale, _ = _time_axis(arms)
     look = appearance(dark)
-    fig = canvas(dark, title)
+    slowest = max(arms, key=lambda arm: max(arm.samples_s))
+    found = f"the slowest took {formats.duration(max(slowest.samples_s))}, by {slowest.name}"
+    fig = canvas(dark, f"{title}: {found}")
     warm = max(len(arm.warmup_s) for arm in arms)
     everything = []
     for arm in arms:
@@ -216,8 +228,7 @@ def latency_timeline(latency: Latency | None, mode: str, dark: bool, *, steady: 
     first, last = float(pooled.min()) * 0.9, float(pooled.max()) * 1.5
     fig.update_yaxes(title=f"{unit}, log scale", **_time_ticks(first, last, True))
     fig.update_xaxes(range=[0, total + 1], showgrid=False, title="call" + _thinning(arms), tickformat=",d")
-    slowest = formats.duration(float(pooled.max()) * scale)
-    alt = f"Time of every call in order, eager and {mode}; the slowest took {slowest}. {words}".strip()
+    alt = f"Time of every call in order, eager and {mode}; {found}. {words}".strip()
     return described(fig, alt, how="calls")
 
 
@@ -227,6 +238,11 @@ def _arms(latency: Latency | None, mode: str) -> tuple[Arm, Arm] | None:
     if EAGER in found and mode in found and found[EAGER].samples_s and found[mode].samples_s:
         return found[EAGER], found[mode]
     return None
+
+
+def _within(mode: str, seconds: Mapping[str, float]) -> str:
+    """Whose calls end within which time: trace's calls within 8.76 µs, eager's 26.2 µs."""
+    return f"{mode}'s calls within {formats.duration(seconds[mode])}, eager's {formats.duration(seconds[EAGER])}"
 
 
 def _samples(arm: Arm) -> Floats:

@@ -20,7 +20,13 @@ def parting_curves(
 ) -> go.Figure:
     """The answers of two sides along one input; the line stands at the input that is looked at, a dashed one where they part."""
     look = appearance(dark)
-    title = f"{axes[1]} against {axes[0]}"
+    first, second = list(series.values())
+    apart = [i for i in range(len(x)) if first[i] != second[i]]
+    title = f"{axes[1]} against {axes[0]}: " + (
+        f"they part from {formats.digits(x[apart[0]], 2)} to {formats.digits(x[apart[-1]], 2)}"
+        if apart
+        else "one curve"
+    )
     fig = canvas(dark, title, height=CURVES_HEIGHT_PX)
     gap = OUTCOMES["mismatch"].fill[dark]
     for values in series.values():
@@ -34,8 +40,6 @@ def parting_curves(
             hoverinfo="skip",
         )
     nearest = min(range(len(x)), key=lambda i: abs(x[i] - at))
-    first, second = list(series.values())
-    apart = [i for i in range(len(x)) if first[i] != second[i]]
     named = apart[len(apart) // 2] if apart else 0
     for i in range(1, len(x)):
         if (i in apart) != (i - 1 in apart):
@@ -78,19 +82,21 @@ def parting_curves(
     fig.update_xaxes(title=axes[0])
     fig.update_yaxes(title=axes[1])
     here = "; ".join(f"{name} {formats.digits(values[nearest])}" for name, values in series.items())
-    return described(fig, f"{title}. At {formats.digits(at, 2)}: {here}.")
+    return described(fig, f"{title}. At {formats.digits(at, 2)}: {here}.", how="curves")
 
 
 def agreement(counts: Sequence[Sequence[int]], dark: bool) -> go.Figure:
     """Predictions of eager (rows) against the export's (columns); only what is off the diagonal is coloured."""
     n = len(counts)
     flips = sum(counts[i][j] for i in range(n) for j in range(n) if i != j)
-    title = "Predicted class: rows eager, columns export"
+    title = "Predicted class"
     if not n:
         return nothing(dark, title, "No examples were classified.", height=MATRIX_HEIGHT_PX)
     colours = DELTA_DARK if dark else DELTA_LIGHT
     off = [[0 if i == j else min(2, counts[i][j]) for j in range(n)] for i in range(n)]
     scale = stepped([appearance(dark).panel, colours[5], colours[7]])
+    same = sum(counts[i][i] for i in range(n))
+    title += f": {formats.count(flips)} of {formats.count(same + flips)} differ"
     fig = canvas(dark, title, height=MATRIX_HEIGHT_PX)
     fig.add_heatmap(
         z=off,
@@ -107,17 +113,18 @@ def agreement(counts: Sequence[Sequence[int]], dark: bool) -> go.Figure:
     )
     fig.update_xaxes(title="the export says", dtick=1, showgrid=False)
     fig.update_yaxes(title="eager says", dtick=1, autorange="reversed", showgrid=False)
-    same = sum(counts[i][i] for i in range(n))
-    return described(fig, f"{title}: {same} agree, {flips} do not.")
+    return described(fig, f"{title}, {same} agree.", how="agreement")
 
 
 def call_by_call(blocks: Mapping[str, Sequence[float]], dark: bool) -> go.Figure:
     """The time of every call in the order in which they were made, one contender after the other."""
-    title = "Time of a call, in the order they were made"
+    title = "Call by call"
     if not any(blocks.values()):
         return nothing(dark, title, "Nothing was timed.")
     every = [seconds for samples in blocks.values() for seconds in samples]
     unit, second = unit_of([sorted(every)[len(every) // 2]])
+    slowest = max(blocks, key=lambda name: max(blocks[name], default=0.0))
+    title += f": the slowest took {formats.duration(max(every))}, by {slowest}"
     fig = canvas(dark, title)
     at = 0
     for name, samples in blocks.items():
@@ -139,15 +146,17 @@ def call_by_call(blocks: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
     words = "; ".join(
         f"{name}: first {formats.duration(s[0])}, last {formats.duration(s[-1])}" for name, s in blocks.items()
     )
-    return described(fig, f"{title}: {words}.")
+    return described(fig, f"{title}: {words}.", how="blocks")
 
 
 def growing_delta(points: Sequence[tuple[float, float]], bound: float, dark: bool) -> go.Figure:
     """max |Δ| against the size of the outputs, both logarithmic, with the fixed bound as a line."""
-    title = "max |Δ| against the largest output"
+    title = "Larger outputs, larger |Δ|"
     kept = [(size, delta) for size, delta in points if delta > 0]
     if not kept:
         return nothing(dark, title, "Nothing differs at any size.")
+    over = [size for size, delta in kept if delta >= bound]
+    title += f": beyond the rule from {formats.plain(min(over))}" if over else ": within the rule"
     fig = canvas(dark, title)
     fig.add_scatter(
         x=[size for size, _ in kept],
@@ -166,4 +175,4 @@ def growing_delta(points: Sequence[tuple[float, float]], bound: float, dark: boo
         ticks["tickvals"] = [10.0**exponent for exponent in ticks["tickvals"]]
         fig.update_layout({axis: {"type": "log", "title": name, "range": [low, high], **ticks}})
     words = "; ".join(f"{formats.delta(delta)} at {formats.plain(size)}" for size, delta in kept)
-    return described(fig, f"{title}: {words}; the bound is {formats.delta(bound)}.")
+    return described(fig, f"{title}: {words}; the bound is {formats.delta(bound)}.", how="growing")

@@ -23,7 +23,7 @@ def delta_histogram(
 ) -> go.Figure:
     """Elements by |Δ|, five bins a decade in the colour of their decade; zeros and what is not finite stand apart. `moved` is
     how far eager itself was measured to move: a line for each kind, over the same bins."""
-    title = "How large: elements by |Δ|"
+    title = "How large"
     if histogram is None:
         return nothing(dark, title, "Nothing to compare: no elements of one dtype on both sides.")
     bars = _bars(histogram, dark)
@@ -31,7 +31,7 @@ def delta_histogram(
         return nothing(dark, title, "Nothing to compare: the output has no elements.")
     look = appearance(dark)
     counts, places, widths, colours, hovers = (list(column) for column in zip(*bars, strict=True))
-    fig = canvas(dark, title, bargap=0, margin={"l": 8, "r": 8, "t": 50, "b": 8})
+    fig = canvas(dark, f"{title}: {_finding(histogram)}", bargap=0, margin={"l": 8, "r": 8, "t": 50, "b": 8})
     fig.add_bar(
         x=places,
         y=counts,
@@ -51,6 +51,21 @@ def delta_histogram(
     delta_lines(fig, noise, dark, along="y")
     _name_bounds(fig, noise, dark)
     return described(fig, _histogram_alt(histogram, noise) + _noise_alt(moved), how="noise_floor")
+
+
+def _finding(histogram: Histogram) -> str:
+    """How many elements the plain rule's bound does not hold for; what is not finite comes first."""
+    bound = round((log10(REFERENCE_DELTA) - histogram.low) * BINS_A_DECADE)
+    beyond = sum(histogram.counts[max(0, bound) :]) + histogram.above
+    total = histogram.zero + histogram.below + sum(histogram.counts) + histogram.above + histogram.nonfinite
+    of_all = f"of {formats.counted(total, 'element')}"
+    if histogram.nonfinite:
+        return f"|Δ| is {NONFINITE.replace(',', ' or')} in {formats.count(histogram.nonfinite)} {of_all}"
+    if beyond:
+        return f"{formats.power(-5)} or more in {formats.count(beyond)} {of_all}"
+    if histogram.zero == total:
+        return f"all of {formats.counted(total, 'element')} equal"
+    return f"less than {formats.power(-5)} in all {of_all}"
 
 
 def _noise_line(fig: go.Figure, kind: Noise, histogram: Histogram, dark: bool) -> None:

@@ -19,7 +19,7 @@ from tsdash.tokens import LEAST_SIZE_PX, OUTCOMES, TICK_SIZE_PX, appearance, mod
 
 MOST_COLUMNS = 60  # beyond that a column is too narrow for its glyph at 800 px
 LEAST_COLUMNS = 24  # fewer cases leave room on the right instead of turning cells into bars
-NARROWEST_PX = 640  # width of the cells on a page of 800 px: what group names are laid out for
+NARROWEST_PX = 620  # width of the cells on a page of 800 px: what group names are laid out for
 CHARACTER_PX = 6.6  # width of a character of a group name at 12 px
 ROW_PX, AGGREGATED_ROW_PX = 27, 40
 TICK_CHARACTER_PX = 5.0  # of a tick label at 10 px
@@ -91,12 +91,12 @@ def outcome_grid(table: pd.DataFrame, dark: bool) -> go.Figure:
     modes, columns, lanes = grid.modes, grid.columns, grid.lanes
     row_px = ROW_PX if all(len(column.cases) == 1 for column in columns) else AGGREGATED_ROW_PX
     top, bottom = 8 + LANE_PX * (1 + max(lane for lane, _ in lanes.values())), _tick_px(columns)
-    fig = canvas(dark, "", height=top + bottom + row_px * len(modes), margin={"l": 8, "r": 8, "t": top, "b": bottom})
+    fig = canvas(dark, "", height=top + bottom + row_px * len(modes), margin={"l": 8, "r": 28, "t": top, "b": bottom})
     fig.update_layout(hoverdistance=60)
     _fill(fig, grid.marks, dark)
     _name_groups(fig, columns, lanes, row_px, len(modes), dark)
     _scales(fig, modes, columns, dark)
-    return described(fig, grid.alt)
+    return described(fig, grid.alt, how="outcome")
 
 
 def outlined(grid: go.Figure, table: pd.DataFrame, cell: Cell, dark: bool) -> go.Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from math import log10
 
 import plotly.graph_objects as go
@@ -16,7 +17,8 @@ from tsdash.tokens import MODES, mode_colour, mode_look
 SIZE_TITLE = "Median of a call"
 ITEM_TITLE = "Cost of one item"
 THREADS_TITLE = "Against threads: median of a call"
-VISITS_TITLE = "Alternating shapes: time by visit"
+VISITS_TITLE = "Shapes in turn"
+STEADY = 1.5  # times the last visit: a first one that takes no longer cost nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,30 @@ def latency_by_size(points: Sequence[Point], dim: str, dark: bool, *, per_item: 
     if len({point.size for point in points}) < 2:
         return nothing(dark, title, "Only one size was timed. Sweep a dim to see how latency grows with it.")
     scaled = {point: (point.size if per_item else 1) for point in points}
-    return _lines(canvas(dark, f"{title}, by {dim}", showlegend=False), points, scaled, dim, dark, f"{title} by {dim}")
+    found = _item_finding(points) if per_item else _size_finding(points)
+    fig = canvas(dark, f"By {escape(dim)}: {found}", showlegend=False)
+    return _lines(fig, points, scaled, dim, dark, f"{title} by {dim}")
+
+
+def _size_finding(points: Sequence[Point]) -> str:
+    """How many times as fast as the first contender the last one is, over all sizes."""
+    first, last = points[0].arm, points[-1].arm
+    base = {point.size: point.median_s for point in points if point.arm == first}
+    ratios = [base[point.size] / point.median_s for point in points if point.arm == last and point.size in base]
+    if first == last or not ratios:
+        return f"{last} takes {formats.duration(min(p.median_s for p in points))} and up"
+    low, high = formats.ratio(min(ratios)), formats.ratio(max(ratios))
+    return f"{last} is {low if low == high else f'{low} to {high}'} as fast as {first}"
+
+
+def _item_finding(points: Sequence[Point]) -> str:
+    """What an item costs the last contender at the largest and at the smallest size."""
+    own = [point for point in points if point.arm == points[-1].arm]
+    most, least = max(own, key=lambda point: point.size), min(own, key=lambda point: point.size)
+    costs = [
+        f"{formats.duration(point.median_s / point.size)} at {formats.count(point.size)}" for point in (most, least)
+    ]
+    return f"an item takes {own[0].arm} {', '.join(costs)}"
 
 
 def latency_by_threads(points: Sequence[Point], dark: bool) -> go.Figure:
@@ -119,7 +144,10 @@ def visits(alternation: Alternation | None, names: Sequence[str], dark: bool) ->
     if alternation is None:
         return nothing(dark, VISITS_TITLE, "Shapes alternate only where a sweep has several sizes.")
     unit, second = unit_of(min(series) for series in alternation.visits_s)
-    fig = canvas(dark, VISITS_TITLE, showlegend=False)
+    extra = max(series[0] / series[-1] for series in alternation.visits_s)
+    slow = f"a first visit takes up to {formats.digits(extra, 2)} times the last"
+    found = slow if extra >= STEADY else "a first visit is as quick as the last"
+    fig = canvas(dark, f"{VISITS_TITLE}: {found}", showlegend=False)
     dashes = ("solid", "dash", "dot")
     for i, (name, series) in enumerate(zip(names, alternation.visits_s, strict=True)):
         fig.add_scatter(

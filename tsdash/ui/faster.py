@@ -24,8 +24,6 @@ from tsdash.ui import service
 from tsdash.ui.page import as_markdown, figure_once, grid, section
 from tsdash.ui.service import Loaded
 
-PERCENTILES = (0.9, 0.95, 0.99)
-
 
 def faster(loaded: Loaded, mode: str, dark: bool) -> None:
     """The medians as heading, the samples below; or why there are none."""
@@ -54,7 +52,7 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
         "ratios": lambda: paired_ratio(latency, mode, dark, speed_up=ratio, control=control),
         "distribution": lambda: latency_histogram(latency, mode, dark, medians_s=medians),
         "timeline": lambda: latency_timeline(latency, mode, dark, steady=steady),
-        "ecdf": lambda: latency_ecdf(latency, mode, dark),
+        "ecdf": lambda: latency_ecdf(latency, mode, dark, tail=stats.tail(latency, EAGER, mode)),
     }
     for key, draw in draws.items():
         with cells.cell():
@@ -182,7 +180,7 @@ def _circumstances(latency: Latency, eager: Arm, exported: Arm) -> str:
     if footprint is not None:
         held = f", holding {formats.size(footprint.peak_bytes)}" if footprint.peak_bytes is not None else ""
         parts.append(f"loads in {formats.duration(footprint.load_s)}{held}")
-    for q in PERCENTILES:
+    for q in stats.PERCENTILES:
         tails = [stats.percentile(arm.samples_s, q) for arm in (exported, eager)]
         if None not in tails:
             parts.append(f"p{round(100 * q)} {formats.duration(tails[0])}, eager {formats.duration(tails[1])}")

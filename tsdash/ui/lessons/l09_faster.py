@@ -80,7 +80,8 @@ def show(study: Study) -> None:
         )
         figure(fig, key="paired")
     with cells.cell():
-        figure(latency_ecdf(kept.latency, "trace", is_dark()), key="shares")
+        tails = stats.tail(kept.latency, EAGER, "trace")
+        figure(latency_ecdf(kept.latency, "trace", is_dark(), tail=tails), key="shares")
     arms = {arm.name: arm for arm in kept.latency.arms}
     rows = []
     for name, arm in arms.items():
