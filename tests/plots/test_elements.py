@@ -84,7 +84,7 @@ def test_the_map_names_the_first_element_of_a_block() -> None:
 def test_a_reduced_map_says_that_it_takes_the_maximum() -> None:
     """The scale's name tells a reduced map from a full one."""
     reduced = where_map(np.ones((2, 2)), False, rows=("a", 8), columns=("b", 8), reduced=True)
-    assert reduced.data[0].colorbar.title.text == "|Δ|, largest"
+    assert reduced.data[0].colorbar.title.text == "max |Δ|"
     full = where_map(np.ones((2, 2)), False, rows=("a", 2), columns=("b", 2))
     assert full.data[0].colorbar.title.text == "|Δ|"
 

@@ -27,7 +27,7 @@ from tsdash.plots.frame import (
     stepped,
 )
 from tsdash.plots.magnitudes import NONFINITE
-from tsdash.tokens import DELTA_DECADES, OUTCOMES, appearance, delta_colours
+from tsdash.tokens import DELTA_DECADES, OUTCOMES, TICK_SIZE_PX, appearance, delta_colours
 
 Array = npt.NDArray[Any]
 
@@ -55,9 +55,9 @@ def where_map(
     if largest.size == 0:
         return nothing(dark, title, "Nothing to compare: the output has no elements.", height=height)
     steps, names, colours = _delta_steps(largest, dark)
-    place, worst = _worst(largest, rows, columns)
+    at, worst = _worst(largest, rows[1], columns[1])
     near = "near" if reduced else "at"
-    found = f"the worst |Δ| is {near} {place}" if worst else "every element is equal"
+    found = f"the worst is {near} [{at[0]}, {at[1]}]" if worst else "every element is equal"
     fig = canvas(dark, f"{title}: {found}", height=height)
     fig.add_heatmap(
         z=steps,
@@ -65,7 +65,7 @@ def where_map(
         zmax=len(colours) - 0.5,
         colorscale=stepped(colours),
         colorbar={
-            "title": {"text": "|Δ|, largest" if reduced else "|Δ|"},
+            "title": {"text": "max |Δ|" if reduced else "|Δ|", "font": {"size": TICK_SIZE_PX}},
             "tickvals": list(names),
             "ticktext": list(names.values()),
             "len": 1.04,
@@ -112,18 +112,18 @@ def _index_ticks(blocks: int, total: int) -> dict[str, Any]:
 
 def _where_alt(largest: Array, rows: tuple[str, int], columns: tuple[str, int]) -> str:
     wrong = int((~(largest <= REFERENCE_DELTA)).sum())
-    at, worst = _worst(largest, rows, columns)
+    (row, column), worst = _worst(largest, rows[1], columns[1])
     return (
         f"Map of the largest absolute difference over {rows[0]} and {columns[0]}: above 10⁻⁵ in {formats.count(wrong)} of "
-        f"{formats.count(largest.size)} cells, largest near {at} with {formats.delta(worst)}."
+        f"{formats.count(largest.size)} cells, largest near {rows[0]} {row}, {columns[0]} {column} with {formats.delta(worst)}."
     )
 
 
-def _worst(largest: Array, rows: tuple[str, int], columns: tuple[str, int]) -> tuple[str, float]:
-    """Where the largest cell begins, in words, and what it holds; NaN counts as ∞."""
+def _worst(largest: Array, n_rows: int, n_columns: int) -> tuple[tuple[int, int], float]:
+    """Where the largest cell begins, and what it holds; NaN counts as ∞."""
     known = np.nan_to_num(largest, nan=np.inf)
-    row, column = _origins(largest.shape, rows[1], columns[1])[np.unravel_index(int(known.argmax()), largest.shape)]
-    return f"{rows[0]} = {row}, {columns[0]} = {column}", float(known.max())
+    row, column = _origins(largest.shape, n_rows, n_columns)[np.unravel_index(int(known.argmax()), largest.shape)]
+    return (int(row), int(column)), float(known.max())
 
 
 def reference_density(
@@ -277,5 +277,5 @@ def along_axis(largest: Array, mean: Array, noise: float | None, dark: bool, *, 
 def _peak(largest: Array, at: int, extent: int) -> str:
     """Where along an axis the maximum is, if it is anywhere."""
     if np.isfinite(largest).all() and largest.size > 1 and largest.max() < ALIKE * largest.min():
-        return "|Δ| is alike at every index"
-    return f"|Δ| is largest {'at' if largest.size == extent else 'near'} index {formats.count(at)}"
+        return "alike at every index"
+    return f"largest {'at' if largest.size == extent else 'near'} index {formats.count(at)}"

@@ -31,7 +31,7 @@ def delta_histogram(
         return nothing(dark, title, "Nothing to compare: the output has no elements.")
     look = appearance(dark)
     counts, places, widths, colours, hovers = (list(column) for column in zip(*bars, strict=True))
-    fig = canvas(dark, f"{title}: {_finding(histogram)}", bargap=0, margin={"l": 8, "r": 8, "t": 50, "b": 8})
+    fig = canvas(dark, _finding(histogram), bargap=0, margin={"l": 8, "r": 8, "t": 50, "b": 8})
     fig.add_bar(
         x=places,
         y=counts,
@@ -58,14 +58,14 @@ def _finding(histogram: Histogram) -> str:
     bound = round((log10(REFERENCE_DELTA) - histogram.low) * BINS_A_DECADE)
     beyond = sum(histogram.counts[max(0, bound) :]) + histogram.above
     total = histogram.zero + histogram.below + sum(histogram.counts) + histogram.above + histogram.nonfinite
-    of_all = f"of {formats.counted(total, 'element')}"
+    of_all = f"of {formats.count(total)}"
     if histogram.nonfinite:
         return f"|Δ| is {NONFINITE.replace(',', ' or')} in {formats.count(histogram.nonfinite)} {of_all}"
     if beyond:
         return f"{formats.power(-5)} or more in {formats.count(beyond)} {of_all}"
     if histogram.zero == total:
-        return f"all of {formats.counted(total, 'element')} equal"
-    return f"less than {formats.power(-5)} in all {of_all}"
+        return f"All of {formats.counted(total, 'element')} equal"
+    return f"Less than {formats.power(-5)} in all {of_all} elements"
 
 
 def _noise_line(fig: go.Figure, kind: Noise, histogram: Histogram, dark: bool) -> None:

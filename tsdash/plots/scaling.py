@@ -40,8 +40,8 @@ def latency_by_size(points: Sequence[Point], dim: str, dark: bool, *, per_item: 
         return nothing(dark, title, "Only one size was timed. Sweep a dim to see how latency grows with it.")
     scaled = {point: (point.size if per_item else 1) for point in points}
     found = _item_finding(points) if per_item else _size_finding(points)
-    fig = canvas(dark, f"By {escape(dim)}: {found}", showlegend=False)
-    return _lines(fig, points, scaled, dim, dark, f"{title} by {dim}")
+    fig = canvas(dark, f"{found}, by {escape(dim)}", showlegend=False)
+    return _lines(fig, points, scaled, (dim, "an item" if per_item else "a call"), dark, f"{title} by {dim}")
 
 
 def _size_finding(points: Sequence[Point]) -> str:
@@ -50,9 +50,9 @@ def _size_finding(points: Sequence[Point]) -> str:
     base = {point.size: point.median_s for point in points if point.arm == first}
     ratios = [base[point.size] / point.median_s for point in points if point.arm == last and point.size in base]
     if first == last or not ratios:
-        return f"{last} takes {formats.duration(min(p.median_s for p in points))} and up"
+        return f"{formats.duration(min(point.median_s for point in points))} and up"
     low, high = formats.ratio(min(ratios)), formats.ratio(max(ratios))
-    return f"{last} is {low if low == high else f'{low} to {high}'} as fast as {first}"
+    return f"{low if low == high else f'{low} to {high}'} as fast"
 
 
 def _item_finding(points: Sequence[Point]) -> str:
@@ -62,7 +62,7 @@ def _item_finding(points: Sequence[Point]) -> str:
     costs = [
         f"{formats.duration(point.median_s / point.size)} at {formats.count(point.size)}" for point in (most, least)
     ]
-    return f"an item takes {own[0].arm} {', '.join(costs)}"
+    return f"An item: {', '.join(costs)}"
 
 
 def latency_by_threads(points: Sequence[Point], dark: bool) -> go.Figure:
@@ -70,7 +70,9 @@ def latency_by_threads(points: Sequence[Point], dark: bool) -> go.Figure:
     if len({point.size for point in points}) < 2:
         return nothing(dark, THREADS_TITLE, "One number of threads was timed. Give several, such as 1,2,4, to compare.")
     title = _thread_finding(points)
-    return _lines(canvas(dark, title, showlegend=False), points, dict.fromkeys(points, 1), "threads", dark, title)
+    return _lines(
+        canvas(dark, title, showlegend=False), points, dict.fromkeys(points, 1), ("threads", "a call"), dark, title
+    )
 
 
 def _thread_finding(points: Sequence[Point]) -> str:
@@ -86,7 +88,7 @@ def _thread_finding(points: Sequence[Point]) -> str:
 
 
 def _lines(
-    fig: go.Figure, points: Sequence[Point], scaled: dict[Point, int], axis: str, dark: bool, said: str
+    fig: go.Figure, points: Sequence[Point], scaled: dict[Point, int], axes: tuple[str, str], dark: bool, said: str
 ) -> go.Figure:
     """A line for each contender through its medians, divided by the share that `scaled` gives, with intervals and names."""
     unit, second = unit_of(point.median_s / share for point, share in scaled.items())
@@ -106,12 +108,14 @@ def _lines(
                 "width": 3,
                 "thickness": 1,
             },
-            hovertemplate=f"{arm}, {axis} %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
+            hovertemplate=f"{arm}, {axes[0]} %{{x}}: %{{y:.3g}} {unit}<extra></extra>",
         )
     every = [end / share / second for point, share in scaled.items() for end in (point.low_s, point.high_s)]
     sizes = sorted({point.size for point in points})
-    fig.update_xaxes(type="log", tickvals=sizes, ticktext=[formats.count(size) for size in sizes], title=axis)
-    fig.update_yaxes(type="log", title=unit, **log_axis_ticks(min(every) * 0.8, max(every) * 1.25))
+    fig.update_xaxes(type="log", tickvals=sizes, ticktext=[formats.count(size) for size in sizes], title=axes[0])
+    fig.update_yaxes(
+        type="log", title=f"{unit} {axes[1]}, log scale", **log_axis_ticks(min(every) * 0.8, max(every) * 1.25)
+    )
     _name_lines(fig, points, scaled, second, dark)
     words = "; ".join(
         f"{point.arm} at {point.size}: {formats.duration(point.median_s / scaled[point])}" for point in points
@@ -145,9 +149,9 @@ def visits(alternation: Alternation | None, names: Sequence[str], dark: bool) ->
         return nothing(dark, VISITS_TITLE, "Shapes alternate only where a sweep has several sizes.")
     unit, second = unit_of(min(series) for series in alternation.visits_s)
     extra = max(series[0] / series[-1] for series in alternation.visits_s)
-    slow = f"a first visit takes up to {formats.digits(extra, 2)} times the last"
-    found = slow if extra >= STEADY else "a first visit is as quick as the last"
-    fig = canvas(dark, f"{VISITS_TITLE}: {found}", showlegend=False)
+    slow = f"A first visit takes up to {formats.digits(extra, 2)}× the last"
+    found = slow if extra >= STEADY else "A first visit is as quick as the last"
+    fig = canvas(dark, found, showlegend=False)
     dashes = ("solid", "dash", "dot")
     for i, (name, series) in enumerate(zip(names, alternation.visits_s, strict=True)):
         fig.add_scatter(
