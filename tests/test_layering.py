@@ -78,13 +78,13 @@ noise              | facts inputs tree compare calling                          
 plain              |                                                                    |
 repro              | spec models transforms inputs exporters plan judge plain           | (torch numpy)
 diagnose.catalogue | spec                                                               |
-diagnose           | spec errors tracebacks seeds models.loading inputs exporters plan nodes  | torch numpy
+diagnose           | spec errors formats tracebacks seeds models.loading inputs exporters plan nodes  | torch numpy
                    | tree compare calling effects contract diagnose.catalogue           |
 ways               | spec diagnose                                                      | torch
 reach              | spec models models.loading ways                                    | torch (coverage)
 localize           | spec seeds inputs exporters calling                                | torch
-steps              | inputs seeds calling localize                                      | torch
-explain            | spec models.loading inputs exporters localize steps diagnose       | torch
+steps              | formats inputs seeds calling localize                              | torch
+explain            | spec formats models.loading inputs exporters localize steps diagnose | torch
 thresholds         | models models.loading                                              |
 author             | spec errors tracebacks seeds models models.loading inputs exporters study | torch
                    | pristine tensorfile tree timing calling effects questions thresholds |

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tsdash import inputs, localize, steps
+from tsdash import formats, inputs, localize, steps
 from tsdash.diagnose import scripted
 from tsdash.diagnose.diagnosis import diagnose
 from tsdash.diagnose.laboratory import Laboratory
@@ -45,7 +45,7 @@ def divergence(
         return {"divergence": found}
     kind = mode.partition("+")[0]
     fed_eagers = "Fed eager's own inputs, the" if first.local else "The"
-    said = f"{fed_eagers} first module that answers otherwise is {first.path} ({first.type}), by up to {first.local or first.accumulated:.3g}"
+    said = f"{fed_eagers} first module that answers otherwise is {first.path} ({first.type}), by up to {formats.delta(first.local or first.accumulated)}"
     if kind == "script":
         subject = Subject(loaded=loaded, mode=mode, base=base, export=Export(mode=mode, seconds=0.0), folder=folder)
         parting: object = scripted.parting(Laboratory(subject), case)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from tsdash import inputs, localize
+from tsdash import formats, inputs, localize
 from tsdash.calling import copy_tensor
 from tsdash.seeds import seed_all
 
@@ -47,7 +47,7 @@ class Parting:
         where = f" at line {self.place[1]} of {self.place[0]}" if self.place else ""
         if self.off is None:
             return f"eager calls {self.name}{where} where the export has {self.instead or 'nothing more'}"
-        return f"the first operator that differs is {self.name}{where}, by up to {self.off:.3g}"
+        return f"the first operator that differs is {self.name}{where}, by up to {formats.delta(self.off)}"
 
 
 def parting(

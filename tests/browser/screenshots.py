@@ -99,7 +99,17 @@ def make_runs(home: Path) -> None:
 
 def _cancelled(store: Store, environment: dict[str, str]) -> None:
     """A run that is interrupted from the keyboard once it has some results."""
-    command = [sys.executable, "-m", "tsdash", "check", "torchvision:resnet18", "--modes", "trace,script", "--effort", "thorough"]
+    command = [
+        sys.executable,
+        "-m",
+        "tsdash",
+        "check",
+        "torchvision:resnet18",
+        "--modes",
+        "trace,script",
+        "--effort",
+        "thorough",
+    ]
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     before = {run.id for run in store.runs()}
     while process.poll() is None:

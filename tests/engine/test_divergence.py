@@ -28,7 +28,7 @@ def test_a_wrong_answer_is_followed_to_its_module(check: Callable[..., Record]) 
     found = {module["path"]: (module["accumulated"], module["local"]) for module in trace["divergence"]}
     assert found == {"0": (0.0, 0.0), "1": (1.0, 1.0), "the model": (1.0, 1.0)}
     assert (
-        "the first module that answers otherwise is 1 (M), by up to 1; inside it eager calls sub at line 7"
+        "the first module that answers otherwise is 1 (M), by up to 1.0; inside it eager calls sub at line 7"
         in trace["causes"][0]["evidence"][-1]
     )
 
@@ -51,5 +51,5 @@ def test_a_script_is_followed_to_the_value_that_it_gets_otherwise(check: Callabl
     """2 // 0.1 is 19 in Python and 20 in TorchScript."""
     script = check_report(check(ROUNDED, modes=("script",), sweep=Sweep()))["modes"]["script"]
     said = script["causes"][0]["evidence"][-1]
-    assert "the first module that answers otherwise is 1 (M), by up to 1" in said
+    assert "the first module that answers otherwise is 1 (M), by up to 1.0" in said
     assert "inside it `n` of line 6 is 20. scripted and 19.0 in Python" in said

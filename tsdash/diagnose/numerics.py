@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from tsdash import spec
+from tsdash import formats, spec
 from tsdash.diagnose.answers import same_answer
 from tsdash.diagnose.evidence import evidence, values_groups
 from tsdash.diagnose.laboratory import Laboratory
@@ -99,7 +99,7 @@ def _tied(axis: str, tie: Choice, step: str) -> Finding:
         message=f"`{tie.name}` chooses between values that are equal to within noise, and {step} rounds them the other way.",
         evidence=(
             "The same export without folding returns what eager returns.",
-            f"The closest two values are {_gap(tie.scores):.2g} of their scale apart.",
+            f"The closest two values are {formats.delta(_gap(tie.scores))} of their scale apart.",
         ),
     )
 
@@ -110,7 +110,9 @@ def _changed(lab: Laboratory, axis: str, case: spec.Case, failure: spec.CaseResu
     nearer = (
         ()
         if oracle is None
-        else (f"Against float64 the export is off by {oracle.actual_rms:.2g} rms, eager by {oracle.expected_rms:.2g}.",)
+        else (
+            f"Against float64 the export is off by {formats.delta(oracle.actual_rms)} rms, eager by {formats.delta(oracle.expected_rms)}.",
+        )
     )
     return Finding(
         cause="folding_numerics",
