@@ -114,13 +114,18 @@ def test_the_whole_story(opened: Opened, context: BrowserContext, tmp_path: Path
 
 
 def _reads_the_same(context: BrowserContext, path: Path, seen: dict[str, object]) -> None:
-    """The report, opened from disk without a network, has the page's numbers and no accessibility fault."""
+    """The report, opened from disk without a network, has the page's numbers and no accessibility fault; on paper nothing is cut."""
     context.set_offline(True)
     report = context.new_page()
     report.goto(path.as_uri())
     expect(report.locator("html")).to_have_attribute("data-drawn", "light")
     assert {"headline": report.get_by_role("heading").first.inner_text(), "rows": rows(report)} == seen
     assert violations(report) == []
+    report.emulate_media(media="print")
+    report.set_viewport_size({"width": 703, "height": 900})  # A4 between margins of 12 mm
+    report.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(report.locator(".figure svg.main-svg").first).to_have_attribute("width", "700")
+    assert report.evaluate("document.documentElement.scrollWidth") <= 703
     report.close()
     context.set_offline(False)
 
