@@ -56,7 +56,7 @@ def start(page: Page) -> None:
     page.get_by_text("thorough", exact=True).click()
     rest(page)
     page.get_by_role("button", name=re.compile(r"Run \d+")).click()
-    page.get_by_text(re.compile(r"^[1-9]\d* of \d+ cases")).first.wait_for()
+    page.get_by_test_id("stProgress").get_by_text(re.compile(r"^[1-9]\d* of \d+ cases")).wait_for()
 
 
 def cancel(page: Page) -> None:
