@@ -61,7 +61,7 @@ def test_the_recommended_mode_wins_over_the_first() -> None:
 
 def test_reasons_are_sentences() -> None:
     """Each reason ends, and those that are left out are counted."""
-    assert findings.reasons(verdict("ship", "One", "Two.", "Three")) == "One. Two. And 1 more reason."
+    assert findings.reasons(verdict("ship", "One", "Two.", "Three")) == ("One. Two.", ("Three.",))
 
 
 def test_a_single_failing_mode_says_why() -> None:

@@ -68,11 +68,10 @@ def _lowered(reasons: Sequence[str], otherwise: str) -> str:
     return lowered if lowered.endswith((".", "!", "?")) else f"{lowered}."
 
 
-def reasons(verdict: Verdict) -> str:
-    """The decisive facts of a verdict as one text, the first two in full."""
-    shown = [f"{text.rstrip(' .:;,')}." for text in verdict.reasons[:SHOWN_REASONS]]
-    left = len(verdict.reasons) - SHOWN_REASONS
-    return " ".join(shown + ([f"And {formats.counted(left, 'more reason')}."] if left > 0 else []))
+def reasons(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
+    """The decisive facts of a verdict: the first two as one text, and the others."""
+    ended = tuple(f"{text.rstrip(' .:;,')}." for text in verdict.reasons)
+    return " ".join(ended[:SHOWN_REASONS]), ended[SHOWN_REASONS:]
 
 
 def where_it_fails(cells: Sequence[Cell]) -> str:

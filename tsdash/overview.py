@@ -95,11 +95,13 @@ def _row(run: Overview, mode: str) -> VerdictRow:
     known = of_mode["plain_rule"].dropna()
     worst = of_mode["max_abs"].dropna()
     finished = is_finished(run, mode)
+    reason, more = findings.reasons(verdict) if finished else ("Not all of its cases have run.", ())
     return VerdictRow(
         mode=mode,
         verdict=verdict.verdict if finished else None,
         counts=of_mode["outcome"].value_counts().to_dict(),
-        reason=findings.reasons(verdict) if finished else "Not all of its cases have run.",
+        reason=reason,
+        more=more,
         worst=float(worst.max()) if len(worst) else None,
         plain=(int(known.astype(bool).sum()), len(known)),
         speed_up=(speed_up.ratio, speed_up.low, speed_up.high) if speed_up else None,

@@ -53,6 +53,17 @@ def test_what_moves_eager_itself_is_drawn_over_the_same_bins() -> None:
     assert "Eager itself moves by 1.0×10⁻⁶ when given inputs moved by 1 ULP and by 0 when" in alt_text(fig)
 
 
+def test_names_of_lines_that_meet_stand_above_one_another() -> None:
+    """Two kinds of noise with one peak; a third far from it stays at its own."""
+    kinds = [
+        spec.Noise(kind=kind, words="", path="output", elements=9, max_abs=1e-6, histogram=histogram({bin: 4}))
+        for kind, bin in (("jitter", 69), ("row", 70), ("threads", 95))
+    ]
+    fig = delta_histogram(histogram({69: 7}), NOISE, False, moved=kinds)
+    shifts = {note.text: note.yshift for note in fig.layout.annotations}
+    assert (shifts["1 ULP jitter"], shifts["row alone"], shifts["other threads"]) == (0, 14, 0)
+
+
 def test_one_element_is_still_a_bar() -> None:
     """On a log axis that begins below 1, a count of 1 has a height."""
     fig = delta_histogram(histogram({75: 1}), NOISE, False)

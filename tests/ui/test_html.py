@@ -29,6 +29,16 @@ def words(markup: str) -> str:
     return html.unescape(re.sub(r"<[^>]+>", "", markup))
 
 
+def test_reasons_that_are_left_can_be_opened() -> None:
+    """The table says how many there are and holds them; with none left there is nothing to open."""
+    row = VerdictRow(mode="trace", verdict="ship", counts={"identical": 3}, reason="One.", more=("Two <i>.", "Three."))
+    markup = verdict_table([row], cases=3)
+    assert "<summary>And 2 more reasons</summary><ul><li>Two &lt;i&gt;.</li><li>Three.</li></ul>" in markup
+    assert "<details>" not in verdict_table(
+        [VerdictRow(mode="trace", verdict="ship", counts={}, reason="One.")], cases=3
+    )
+
+
 def test_code_has_line_numbers_and_all_its_text() -> None:
     """Every line of a short source is shown under its own number."""
     shown = words(code_view(SOURCE, title="m.py", first_line=7))

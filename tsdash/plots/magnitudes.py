@@ -14,6 +14,7 @@ from tsdash.spec import BINS_A_DECADE, Histogram, Noise
 from tsdash.tokens import DELTA_DECADES, OUTCOMES, appearance, delta_colour
 
 NONFINITE = "NaN, ∞"
+NAME_DECADES, NAME_HEIGHT, NAME_PX = 3.0, 0.4, 14  # what a name takes up: decades of |Δ|, decades of elements, pixels
 NOISE_DASHES = {"threads": "dash", "row": "dot", "jitter": "solid"}
 NOISE_NAMES = {"threads": "other threads", "row": "row alone", "jitter": "1 ULP jitter"}
 
@@ -42,9 +43,10 @@ def delta_histogram(
     )
     low, high = shown_decades(histogram, noise)
     top = log10(max(counts))
+    named: list[tuple[float, float]] = []
     for kind in moved:
         if kind.histogram is not None and kind.max_abs > 0:
-            _noise_line(fig, kind, kind.histogram, dark)
+            _noise_line(fig, kind, kind.histogram, named, dark)
             low = min(low, shown_decades(kind.histogram, None)[0])
             top = max(top, log10(max(1, *kind.histogram.counts)))
     _histogram_axes(fig, histogram, low, high, top)
@@ -68,8 +70,10 @@ def _finding(histogram: Histogram) -> str:
     return f"Less than {formats.power(-5)} in all {of_all} elements"
 
 
-def _noise_line(fig: go.Figure, kind: Noise, histogram: Histogram, dark: bool) -> None:
-    """Eager against itself: the outline of its histogram, named at its peak."""
+def _noise_line(
+    fig: go.Figure, kind: Noise, histogram: Histogram, named: list[tuple[float, float]], dark: bool
+) -> None:
+    """Eager against itself: the outline of its histogram, named at its peak, or above the names that stand there already."""
     filled = [i for i, n in enumerate(histogram.counts) if n]
     if not filled:
         return
@@ -88,14 +92,18 @@ def _noise_line(fig: go.Figure, kind: Noise, histogram: Histogram, dark: bool) -
         hovertemplate=f"eager itself, {kind.words}<br>%{{y}} elements near this |Δ|<extra></extra>",
     )
     peak = max(span, key=lambda i: histogram.counts[i])
+    x, y = histogram.low + (peak + 0.5) / BINS_A_DECADE, log10(histogram.counts[peak])
+    near = sum(abs(x - other) < NAME_DECADES and abs(y - height) < NAME_HEIGHT for other, height in named)
+    named.append((x, y))
     label(
         fig,
         NOISE_NAMES[kind.kind],
         dark,
-        x=histogram.low + (peak + 0.5) / BINS_A_DECADE,
-        y=log10(histogram.counts[peak]),
+        x=x,
+        y=y,
         anchor="center",
         yanchor="bottom",
+        yshift=NAME_PX * near,
         muted=True,
     )
 
@@ -163,7 +171,7 @@ def _histogram_axes(fig: go.Figure, histogram: Histogram, low: int, high: int, t
     exponents = range(0, ceil(top) + 1, max(1, ceil(top / 4)))
     fig.update_yaxes(
         type="log",
-        range=[log10(0.6), max(top, 1) * 1.06],
+        range=[log10(0.6), max(top, 1) * 1.2],  # room for the names of lines
         tickvals=[10.0**e for e in exponents],
         ticktext=[power_text(e) for e in exponents],
         title="elements",

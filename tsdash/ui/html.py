@@ -44,6 +44,7 @@ class VerdictRow:
     verdict: str | None
     counts: Mapping[str, int]  # cases by outcome
     reason: str
+    more: tuple[str, ...] = ()  # reasons, to be opened
     worst: float | None = None  # largest |Δ| of all cases
     plain: tuple[int, int] | None = None  # cases that pass the plain rule, of those that could be compared
     speed_up: tuple[float, float, float] | None = None  # ratio, low, high
@@ -229,9 +230,16 @@ def _verdict_row(row: VerdictRow) -> str:
     plain = formats.ABSENT if row.plain is None or not row.plain[1] else f"{row.plain[0]} of {row.plain[1]}"
     return (
         f'<tr><td class="ts-mode">{swatch}{escape(row.mode)}</td>{verdict}<td class="ts-wide">{outcome_bar(row.counts)}</td>'
-        f'<td class="ts-why">{inline(row.reason)}</td><td class="ts-num">{formats.delta(row.worst)}</td>'
+        f'<td class="ts-why">{inline(row.reason)}{_more(row.more)}</td><td class="ts-num">{formats.delta(row.worst)}</td>'
         f'<td class="ts-num">{plain}</td><td class="ts-num">{speed}</td></tr>'
     )
+
+
+def _more(reasons: Sequence[str]) -> str:
+    """What opens to show the reasons that are left."""
+    items = "".join(f"<li>{inline(reason)}</li>" for reason in reasons)
+    words = f"And {formats.counted(len(reasons), 'more reason')}"
+    return f"<details><summary>{words}</summary><ul>{items}</ul></details>" if reasons else ""
 
 
 def outcome_bar(counts: Mapping[str, int]) -> str:

@@ -27,7 +27,7 @@ _TIED = "".join(
 
 STYLE = f"""<style>
 .ts-code {{ font: 0.8667rem/1.55 {FONT_MONO}; border: 1px solid {_look("border")}; border-radius: {RADIUS_PX}px;
-  overflow: auto; max-height: 36rem; background: {_look("panel")}; color: {_look("text")} }}
+  overflow: auto; max-height: 36rem; container-type: inline-size; background: {_look("panel")}; color: {_look("text")} }}
 .ts-code > header {{ font-size: 0.8rem; color: {_look("muted")}; padding: 6px 12px;
   border-bottom: 1px solid {_look("border")}; position: sticky; left: 0; top: 0; background: {_look("panel")}; z-index: 1 }}
 .ts-lines {{ display: grid; grid-template-columns: max-content max-content 1fr; min-width: max-content; padding: 6px 0 }}
@@ -50,7 +50,8 @@ STYLE = f"""<style>
 .ts-del {{ background: {pair(MARK_TINTS["removed"])} }}
 .ts-del .ts-sign {{ color: {pair(_BAD.ink)}; font-weight: 700 }}
 .ts-note {{ grid-column: 1 / -1; padding: 0 16px 4px calc(6ch + 18px); font-family: {FONT}; font-size: 0.9rem;
-  white-space: normal; overflow-wrap: anywhere; width: 0; min-width: 100%; box-sizing: border-box }}
+  white-space: normal; overflow-wrap: anywhere; width: 0; min-width: min(100%, 100cqw); box-sizing: border-box; position: sticky;
+  left: 0 }}
 .ts-note-guilty {{ background: {pair(MARK_TINTS["guilty"])}; border-left: 3px solid {pair(_BAD.fill)}; color: {pair(_BAD.ink)} }}
 .ts-note-warned {{ background: {pair(MARK_TINTS["warned"])}; border-left: 3px solid {pair(_WARNED.fill)}; color: {pair(_WARNED.ink)} }}
 .ts-gone {{ color: {_look("muted")}; font-style: italic }}
@@ -66,6 +67,8 @@ STYLE = f"""<style>
 .ts-verdicts td {{ border-top: 1px solid {_look("border")}; padding: 6px 12px 6px 0; vertical-align: baseline }}
 .ts-verdicts .ts-num {{ white-space: nowrap; font-variant-numeric: tabular-nums }}
 .ts-verdicts .ts-why {{ overflow-wrap: anywhere; min-width: 12rem }}
+.ts-why summary {{ cursor: pointer; color: {_look("muted")}; font-size: 0.8667rem }}
+.ts-why ul {{ margin: 0; padding-left: 1.2em; font-size: 0.9333rem }}
 .ts-needs td:not(.ts-why) {{ white-space: nowrap }}
 .ts-mode {{ white-space: nowrap; font-weight: 600 }}
 .ts-swatch {{ display: inline-block; width: 0.65em; height: 0.65em; border-radius: 2px; margin-right: 0.5em }}
@@ -101,6 +104,8 @@ STYLE = f"""<style>
 .ts-answers tbody th {{ text-align: left; font-weight: 400 }}
 .ts-answers tbody :is(td, th) {{ border-top: 1px solid {_look("border")}; padding: 5px 24px 5px 0; vertical-align: top;
   font-variant-numeric: tabular-nums }}
+.ts-tight td:nth-child(n + 3) {{ white-space: nowrap }}
+.ts-tight.ts-tight :is(th, td) {{ padding-right: 14px }}
 .ts-even {{ table-layout: fixed; width: 100%; min-width: 40rem }}
 .ts-even td {{ overflow-wrap: anywhere }}
 .ts-digits {{ display: flex; flex-wrap: wrap; gap: 12px 16px; font-size: 0.8667rem; line-height: 1.35 }}

@@ -92,7 +92,7 @@ def table(study: Study, asked: Sequence[str]) -> str:
         cells = "".join(_cell(kept, i, expected) for kept in study.modes.values())
         rows.append(f'<tr><th scope="row">{escape(name)}</th><td>{escape(preview(expected))}</td>{cells}</tr>')
     return (
-        '<div class="ts-scroll" tabindex="0" role="region" aria-label="Answers"><table class="ts-answers">'
+        '<div class="ts-scroll" tabindex="0" role="region" aria-label="Answers"><table class="ts-answers ts-tight">'
         f"<thead><tr><th>inputs</th>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
