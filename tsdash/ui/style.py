@@ -127,6 +127,6 @@ STYLE = f"""<style>
 .ts-many .ts-box {{ min-height: 38px }}
 .ts-first {{ box-shadow: -1.5px 0 0 -0.5px {_look("muted")} }}
 .ts-runs {{ outline: 2.5px dotted {_look("text")}; outline-offset: -1px }}
-[role="radiogroup"] > [role="radio"] {{ min-height: 2.5rem }}
+[role="radiogroup"] > [role="radio"], .st-key-play-modes [aria-pressed] {{ min-height: 2.5rem }}
 @media (max-width: 900px) {{ .ts-wide {{ display: none }} }}
 </style>"""
