@@ -11,7 +11,7 @@ from tests.ui.conftest import EQUAL, early_exit, result
 from tests.ui.test_explore import explore, headings
 from tsdash.spec import CONTROL, Arm, ContractChange, Latency
 from tsdash.store import Store
-from tsdash.ui.live import left_s
+from tsdash.ui.live import left_s, now_doing
 
 
 def test_what_else_of_the_contract_changed_is_a_heading_and_a_list(store: Store, finished: Callable[..., int]) -> None:
@@ -68,3 +68,25 @@ def test_the_time_left_counts_down_while_latency_is_measured(store: Store) -> No
     assert whole.told_at is not None
     assert left_s(whole, whole.told_at + 3.0) == pytest.approx(5.0)
     assert left_s(whole, whole.told_at + 9.0) is None
+
+
+def test_what_is_being_done_is_said_in_words(store: Store) -> None:
+    """A case while there are cases; then what follows them, though the engine has told of nothing newer."""
+    spec = early_exit(latency=True)
+    run = store.create(spec, {}, {})
+    store.begin(run)
+    assert now_doing(store.load(run)) == "loading the model"
+    store.doing(run, "script", "c1")
+    assert now_doing(store.load(run)) == "script · the base case"
+    for mode in spec.modes:
+        for case in spec.cases:
+            store.add_case(run, result(case, mode, EQUAL), {})
+    assert now_doing(store.load(run)) == "judging script"
+    for what, words in (
+        (("trace", "diagnosing"), "trace · diagnosing"),
+        (("trace", "s1a2b3c"), "trace · narrowing the failure down"),
+        (("coverage", "c1"), "seeing which lines of forward ran"),
+        (("latency", "c1"), "measuring latency"),
+    ):
+        store.doing(run, *what)
+        assert now_doing(store.load(run)) == words

@@ -21,6 +21,7 @@ from tsdash.ui.html import Mark, code_view, outcome_legend
 from tsdash.ui.page import as_markdown, figure, section
 
 POLL_S = 0.4
+DIAGNOSING = "diagnosing"  # what the engine calls the search for a cause
 MANY_CELLS, SLOW_POLL_S = 1000, 2.0  # above that a new grid is drawn less often
 
 # label, icon, model, modes
@@ -150,7 +151,7 @@ def _progress(loaded: service.Loaded) -> None:
     done, planned = len(record.swept), len(loaded.table)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         text = findings.progress(
-            done=done, planned=planned, current=_current(record), left_s=left_s(record, time.time())
+            done=done, planned=planned, current=now_doing(record), left_s=left_s(record, time.time())
         )
         st.progress(done / max(1, planned), text=as_markdown(text))
         if service.is_ours(record.id):
@@ -169,7 +170,7 @@ def _progress(loaded: service.Loaded) -> None:
     st.html(outcome_legend())
 
 
-def _current(record: Record) -> str:
+def now_doing(record: Record) -> str:
     """What is being done, in words."""
     mode, what = record.doing
     case = next((case for case in record.spec.cases if case.id == what), None)
@@ -180,9 +181,15 @@ def _current(record: Record) -> str:
         return "loading the model"
     if mode == "latency":
         return "measuring latency"
+    if mode == "coverage":
+        return "seeing which lines of forward ran"
+    if is_made(what):
+        return f"{mode} · narrowing the failure down"
+    if len(record.swept) == len(record.spec.cases) * len(record.spec.modes) and what != DIAGNOSING:
+        return f"judging {mode}"
     if case is not None:
         return f"{mode} · {plan.describe(case, record.spec.cases[0])}"
-    return f"{mode} · {'narrowing the failure down' if is_made(what) else what}"
+    return f"{mode} · {what}"
 
 
 def left_s(record: Record, now: float) -> float | None:
