@@ -64,7 +64,8 @@ def scope(loaded: Loaded, selection: Selection) -> None:
                 help="Which of the tensors that forward returns",
             )
         _beside(modes, names, selection)
-        _steps(loaded, selection, modes)
+        with st.container(horizontal=True, gap="small", width="content"):  # stay together where the page is narrow
+            _steps(loaded, selection, modes)
         st.space("stretch")
         with st.container(horizontal=True, gap="small", width="content"):
             _reproduce(record, selection)
