@@ -6,7 +6,7 @@ alternative, which `alt_text` reads back.
 
 from tsdash.plots.divergence import divergence
 from tsdash.plots.elements import along_axis, reference_density, where_map
-from tsdash.plots.frame import Figure, alt_text, plotly_template
+from tsdash.plots.frame import Figure, alt_text, enlarged, plotly_template
 from tsdash.plots.frontier import Sizes, frontier
 from tsdash.plots.history import run_changes, speed_changes
 from tsdash.plots.latency import latency_ecdf, latency_histogram, latency_timeline, paired_ratio
@@ -28,6 +28,7 @@ __all__ = [
     "call_by_call",
     "delta_histogram",
     "divergence",
+    "enlarged",
     "frontier",
     "growing_delta",
     "latency_by_size",

@@ -98,6 +98,22 @@ def canvas(dark: bool, title: str, *, height: int = HEIGHT_PX, **layout: Any) ->
     return go.Figure(layout={"template": plotly_template(dark), "height": height, "title": {"text": title}, **layout})
 
 
+def enlarged(fig: go.Figure, times: float) -> go.Figure:
+    """The figure with all its type and its height so many times as large: for a room to read."""
+
+    def larger(node: Any, name: str = "") -> Any:
+        if isinstance(node, dict):
+            return {
+                key: value * times
+                if key == "size" and name.endswith("font") and isinstance(value, int | float)
+                else larger(value, key)
+                for key, value in node.items()
+            }
+        return [larger(part, name) for part in node] if isinstance(node, list | tuple) else node
+
+    return go.Figure(larger(fig.to_plotly_json())).update_layout(height=fig.layout.height * times)
+
+
 def described(fig: go.Figure, alt: str, *, how: str = "") -> go.Figure:
     """The figure with its text alternative, which states what the marks show, and, on hover over a sign in its corner, the
     entry `how` of the glossary: how they were computed."""

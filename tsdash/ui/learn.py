@@ -15,13 +15,12 @@ from tsdash.ui.editor import KEYS_HELP, editor
 from tsdash.ui.html import code_view, diff_view
 from tsdash.ui.lesson import Choice, Lesson, to_read
 from tsdash.ui.lessons import LESSONS
-from tsdash.ui.page import as_markdown, grid, section
+from tsdash.ui.page import PRESENT, PRESENTED, as_markdown, grid, section
 
 OWN_SEEDS = 5
 OWN_HEIGHT_PX = 360
 CELL_PX = 460  # the least width of the model and of the prediction beside it
-PRESENT = "present"
-LARGE_TYPE = "<style>:root { font-size: 21px }</style>"
+LARGE_TYPE = f"<style>:root {{ font-size: {15 * PRESENTED:g}px }}</style>"
 
 # A lesson is long, and the next one begins at its top.
 _TOP = st.components.v2.component(

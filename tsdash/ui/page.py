@@ -9,8 +9,11 @@ from typing import Any
 
 import streamlit as st
 
-from tsdash.plots import Figure, alt_text
+from tsdash.plots import Figure, alt_text, enlarged
 from tsdash.tokens import DARK, appearance
+
+PRESENT = "present"  # in the address: everything is shown for a room
+PRESENTED = 1.4  # times as large as on the screen of one reader
 
 _MARKDOWN = re.compile(r"([\\*_{}\[\]<>#|~$:])")
 
@@ -67,6 +70,7 @@ def grid(columns: int, *, min_column_width: int) -> Any:
 
 def figure(fig: Figure, *, key: str, **options: Any) -> Any:
     """A figure of `tsdash.plots` with its own text alternative and without the mode bar."""
+    fig = enlarged(fig, PRESENTED) if PRESENT in st.query_params else fig
     config = {"displayModeBar": False, "displaylogo": False, "doubleClick": False}
     return st.plotly_chart(fig, theme=None, key=key, alt=alt_text(fig), config=config, **options)
 

@@ -11,7 +11,7 @@ def main() -> None:
     import streamlit as st
 
     from tsdash.ui import presence
-    from tsdash.ui.page import watch_appearance
+    from tsdash.ui.page import PRESENT, watch_appearance
     from tsdash.ui.style import STYLE
 
     st.set_page_config(page_title="tsdash", page_icon=str(LOGO), layout="wide")
@@ -25,7 +25,7 @@ def main() -> None:
             st.Page(ROOT / "pages" / "learn.py", title="Learn", icon=":material/school:"),
             st.Page(ROOT / "pages" / "history.py", title="History", icon=":material/history:"),
         ],
-        position="hidden" if "present" in st.query_params else "top",
+        position="hidden" if PRESENT in st.query_params else "top",
     ).run()
     watch_appearance()
     presence.watch()
