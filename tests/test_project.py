@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import sys
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
-NOT_OURS = {".git", ".venv", "node_modules", "__pycache__", "test-results", ".hypothesis"} | {
-    f".{tool}_cache" for tool in ("mypy", "pytest", "ruff")
-}
+NOT_OURS = {
+    ".git",
+    ".venv",
+    "node_modules",
+    "__pycache__",
+    "test-results",
+    ".hypothesis",
+    "build",
+    "tsdash.egg-info",
+} | {f".{tool}_cache" for tool in ("mypy", "pytest", "ruff")}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt")
 # What a package is called where it is imported, if not as it is installed.
 DISTRIBUTIONS = {"playwright": "pytest-playwright", "axe_playwright_python": "axe-playwright-python"}
-PYTEST_OWN = {"packaging"}  # pytest itself needs and brings these
+PYTEST_OWN = {
+    "packaging",
+    "tomllib",
+    "tomli",
+}  # pytest itself needs and brings these; tomllib is Python's own from 3.11 on
 
 MODEL_FILES = ("tests/engine/hostile/",)  # models that do harm, some by not being Python
 
@@ -77,6 +96,11 @@ def _imported(folder: str) -> set[str]:
     return names - set(sys.stdlib_module_names) - {"tsdash", "tests"}
 
 
+@cache
+def _pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
 def _marked_commands() -> dict[str, list[str]]:
     """The lines of each code block of the README that stands below a mark `<!-- NAME-command -->`."""
     blocks = re.findall(
@@ -124,7 +148,34 @@ def test_every_import_is_a_requirement() -> None:
 def test_every_requirement_is_justified() -> None:
     """CONTRIBUTING says in one line why each requirement is there, and lists none that is not."""
     table = re.findall(r"^\| `([\w-]+)` \| (\S.*\S) \|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.M)
-    assert sorted(name for name, _ in table) == sorted({pin.name for path in REQUIREMENTS for pin in _pins(path)})
+    to_build = {Requirement(text).name for text in _pyproject()["build-system"]["requires"]}
+    assert sorted(name for name, _ in table) == sorted(
+        {pin.name for path in REQUIREMENTS for pin in _pins(path)} | to_build
+    )
+
+
+def test_what_is_installed_has_every_file_of_the_package() -> None:
+    """Each folder of tsdash that holds Python files is installed, and the package data matches each file that is not Python."""
+    setuptools = _pyproject()["tool"]["setuptools"]
+    assert setuptools["packages"]["find"] == {
+        "include": ["tsdash*"]
+    }  # folders without __init__.py too, as is its default
+    patterns = setuptools["package-data"]["*"]
+    others = [path for path in _files() if path.is_relative_to(ROOT / "tsdash") and path.suffix not in (".py", ".pyc")]
+    assert len(others) > 5
+    assert [path.name for path in others if not any(fnmatch(path.name, pattern) for pattern in patterns)] == []
+
+
+def test_what_is_installed_takes_version_and_requirements_from_where_they_stand() -> None:
+    """The version is tsdash's own, the requirements are those of requirements.txt, the Pythons those that are tested."""
+    project, dynamic = _pyproject()["project"], _pyproject()["tool"]["setuptools"]["dynamic"]
+    assert sorted(project["dynamic"]) == ["dependencies", "version"]
+    assert dynamic == {"version": {"attr": "tsdash.__version__"}, "dependencies": {"file": ["requirements.txt"]}}
+    allowed = SpecifierSet(project["requires-python"])
+    assert [f"3.{minor}" for minor in range(20) if f"3.{minor}.1" in allowed] == list(PYTHONS)
+    assert not [line for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines() if line.startswith("-")]
+    module, _, function = project["scripts"]["tsdash"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_the_readme_has_two_commands_of_one_line() -> None:
@@ -134,6 +185,14 @@ def test_the_readme_has_two_commands_of_one_line() -> None:
     assert all(len(lines) == 1 and ".venv" in lines[0] for lines in commands.values())
     assert commands["dashboard"][0].endswith("streamlit run app.py")
     assert commands["test"][0].endswith("pytest")
+
+
+def test_the_readme_says_how_to_install_it_before_it_imports_it() -> None:
+    """The two snippets for the user's own folder stand below the command that makes `import tsdash` work there."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    sections = [part for part in re.split(r"^## ", readme, flags=re.M) if "-snippet -->" in part]
+    assert len(sections) == 2
+    assert all("pip install path/to/tsdash" in part.partition("<!--")[0] for part in sections)
 
 
 def test_the_readme_shows_a_model_file_that_works() -> None:
