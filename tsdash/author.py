@@ -69,7 +69,7 @@ class Author:
 
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
         """Import the model file, build the model once and make its base inputs. Raises ModelError."""
-        self._loaded = load(from_json(ModelSource, request["source"]), self._folder)
+        self._loaded = load(from_json(ModelSource, request["source"]), self._folder, kept_in=request["kept_in"])
         self._pristine = Pristine(self._loaded.build)
         model, given = self._pristine.model, self._loaded.inputs()
         with blame(self._loaded, "looking at its parameters and inputs"):

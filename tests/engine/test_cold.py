@@ -46,7 +46,9 @@ def load(tmp_path):
             cold = ColdNursery()
             worker = await cold.fork("author", tmp_path / "own", memory_mib, 64)
             try:
-                answer = await worker.call({"do": "load", "source": to_json(source(body)), "seed": 0}, 60)
+                answer = await worker.call(
+                    {"do": "load", "source": to_json(source(body)), "seed": 0, "kept_in": ""}, 60
+                )
                 if call_limit_s is not None:
                     files = {name: str(tmp_path / "own" / name) for name in ("inputs", "expected")}
                     case = to_json(plan.cases(Sweep(), {"n": 2})[0])

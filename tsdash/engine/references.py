@@ -21,6 +21,7 @@ from tsdash.engine.nursery import Nursery
 from tsdash.engine.workers import Worker, WorkerLost
 from tsdash.errors import ModelError
 from tsdash.models import given
+from tsdash.models.beside import folder_of
 from tsdash.models.entry_points import constants
 from tsdash.spec import Case, CaseResult, Description, ErrorFacts, InputFacts, Noise, Reach, RunSpec, Side, to_json
 
@@ -292,9 +293,8 @@ async def loaded_author(
         "author", folder, limits.memory_mib, limits.output_kib, reads=reads, writes=writes, searches=searches
     )
     try:
-        answer = raise_fault(
-            await worker.call({"do": "load", "source": to_json(spec.model), "seed": spec.seed}, limits.load_s)
-        )
+        request = {"do": "load", "source": to_json(spec.model), "seed": spec.seed, "kept_in": folder_of(spec.model)}
+        answer = raise_fault(await worker.call(request, limits.load_s))
     except WorkerLost as lost:
         what = (
             f"did not finish loading within {limits.load_s:g} s"

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from tsdash import errors
-from tsdash.models import entry_points, files, given, torchvision
+from tsdash.models import beside, entry_points, files, given, torchvision
 from tsdash.seeds import seed_all
 from tsdash.spec import ModelSource
 from tsdash.tracebacks import SourceMap, message_of, type_name, user_error
@@ -54,7 +54,8 @@ def source_map(source: ModelSource, folder: Path) -> SourceMap:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A model file that was imported. `dims` are the integer defaults of its make_inputs."""
+    """A model file that was imported. `dims` are the integer defaults of its make_inputs, `folder` is where the user keeps the
+    file, "" where that is not known."""
 
     source: ModelSource
     path: Path
@@ -62,6 +63,7 @@ class Loaded:
     sources: SourceMap
     dims: dict[str, int]
     description: str
+    folder: str = ""
 
     def build(self) -> torch.nn.Module:
         """A new model from `make_model`, its random numbers drawn with seed 0. Raises ModelError."""
@@ -123,10 +125,11 @@ class Loaded:
         return errors.ModelError(f"{where}{function} {what}.", file=file, line=line)
 
 
-def load(source: ModelSource, folder: Path) -> Loaded:
+def load(source: ModelSource, folder: Path, *, kept_in: str = "") -> Loaded:
     """The model file saved in `folder` and imported from there, under a name that TorchScript can save and load.
 
-    It stays on disk because scripting reads it. The model is not built yet. Raises ModelError.
+    It stays on disk because scripting reads it. `kept_in` is the user's own folder of the file, for messages alone. The model is
+    not built yet. Raises ModelError.
     """
     files.default_dims(source)  # a syntax error or a missing function, with its line
     name = module_name(source.filename)
@@ -137,7 +140,7 @@ def load(source: ModelSource, folder: Path) -> Loaded:
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sources = source_map(source, folder)
-    loaded = Loaded(source=source, path=path, module=module, sources=sources, dims={}, description="")
+    loaded = Loaded(source=source, path=path, module=module, sources=sources, dims={}, description="", folder=kept_in)
     sys.modules[name] = module
     sys.path[:0] = [path for path in given.search_paths(source) if path not in sys.path]
     with blame(loaded, "importing it"):
@@ -155,21 +158,19 @@ def blame(loaded: Loaded, what: str) -> Iterator[None]:
         facts = user_error(exc, loaded.sources)
         file = facts.file or loaded.source.filename
         where = f"{file} line {facts.line}: " if facts.line else f"{file}: "
-        raise errors.ModelError(f"{where}{what} {_failure(exc)}", file=file, line=facts.line) from exc
+        raise errors.ModelError(f"{where}{what} {_failure(exc, loaded)}", file=file, line=facts.line) from exc
 
 
-def _failure(exc: BaseException) -> str:
+def _failure(exc: BaseException, loaded: Loaded) -> str:
     """What happened and what to do, to follow "importing it" or "make_model()"."""
     if isinstance(exc, SystemExit):
         return "ended the program (SystemExit). A model file must return to its caller; remove the exit."
     if isinstance(exc, ModuleNotFoundError) and type(exc.name) is str:
-        missing = exc.name.partition(".")[0]
-        return (
-            f"needs the package {missing!r}, which is not installed here. Install it beside tsdash, or do without it."
-        )
+        return beside.way_to_import(exc.name.partition(".")[0], loaded.folder)
     first = message_of(exc).strip().partition("\n")[0]
     shown = first if len(first) <= 500 else first[:500] + "…"
-    return f"raised {type_name(exc)}{': ' + shown if shown else ''}"
+    way = beside.way_to_read(exc, str(loaded.path.parent), loaded.folder) if isinstance(exc, OSError) else ""
+    return f"raised {type_name(exc)}{': ' + shown if shown else ''}{way}"
 
 
 def _encoding(text: str) -> str:

@@ -213,7 +213,7 @@ def failed(record: Record, again: Callable[[], None]) -> None:
     message = failure.message if failure else "The run ended without saying why."
     st.error(as_markdown(message), icon=":material/error:")
     if failure and failure.line is not None:
-        mark = Mark(kind="guilty", notes=("raised here",))
+        mark = Mark(kind="guilty", notes=(message.partition(": ")[2],))  # what follows "net.py line 3: "
         st.html(code_view(source.text, title=source.filename, marks={failure.line: mark}))
     if failure and failure.traceback:
         with st.expander("The traceback"):
