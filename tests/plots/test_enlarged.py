@@ -20,6 +20,6 @@ def test_all_type_and_the_height_grow_and_nothing_else_does() -> None:
     assert notes
     assert all(size == 2 * before for size, before in notes)
     assert large.data[0].marker.size == fig.data[0].marker.size
-    assert list(large.data[0].y) == list(fig.data[0].y)
+    assert large.to_plotly_json()["data"][0]["y"] == fig.to_plotly_json()["data"][0]["y"]
     assert alt_text(large) == alt_text(fig)
     assert fig.layout.height == 250
