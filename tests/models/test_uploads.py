@@ -41,6 +41,19 @@ def test_csv_is_a_table_with_a_column_of_labels(tmp_path: Path) -> None:
     assert found.labels == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("first", "shape"),
+    [("1,0.5", (3, 2)), ("-1e3,nan", (3, 2)), ("1,b", (2, 2)), ("a,b", (2, 2)), ("1,", (2, 2)), ("1,label", (2, 1))],
+)
+def test_a_first_line_of_numbers_is_an_example(first: str, shape: tuple[int, int], tmp_path: Path) -> None:
+    """A table without names loses no row; one word in the first line makes it names."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"{first}\n3,1\n5,0\n")
+    table = uploads.read(path).tensors["x"]
+    assert tuple(table.shape) == shape
+    assert table[-1, 0] == 5
+
+
 def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
     """Pickled objects are refused in .pt and in .npz."""
     bad, objects = tmp_path / "bad.pt", tmp_path / "objects.npz"
@@ -57,7 +70,9 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
         ("a.csv", "x,y\n1,0.5\n", "no numbers of classes"),
         ("a.csv", "x,y\n1,1e38\n", "no numbers of classes"),
         ("a.csv", "", "no row of numbers"),
-        ("a.csv", "a,b\n1\n", "line 2 has 1 fields"),
+        ("a.csv", "a,b\n1\n", "line 2 has 1 fields, and the first line names 2"),
+        ("a.csv", "1,2\n3,4\n1\n", "line 3 has 1 fields, and the first line has 2"),
+        ("a.csv", "a,b\n", "no row of numbers"),
         ("a.csv", "a,b\n1,two\n", "two"),
         ("a.csv", "label\n1\n", "holds no inputs"),
         ("a.npz", "not a zip", r"no \.npz file\. Write it with numpy\.savez"),

@@ -55,7 +55,7 @@ _WRONG: dict[type[Exception], str] = {  # in our words: the libraries' own tell 
 _HOW = {
     ".npz": "Write it with numpy.savez(file, x=inputs, labels=classes): numbers only, no objects.",
     ".pt": "Write it with torch.save({'x': inputs, 'labels': classes}, file): tensors in a dict, a list or alone.",
-    ".csv": "Its first line names the columns, all others are numbers; a column called label has the class of the row.",
+    ".csv": "Its lines are numbers, and the first may name the columns; a column called label has the class of the row.",
 }
 
 
@@ -87,17 +87,30 @@ def _csv(path: Path) -> dict[str, torch.Tensor]:
     import torch
 
     with path.open(newline="", encoding="utf-8-sig") as file:
-        names, *rows = [row for row in csv.reader(file) if row] or [[]]
-    if not rows:
+        lines = [row for row in csv.reader(file) if row] or [[]]
+    first = lines[0]
+    named = not all(map(_is_number, first))  # a line of numbers is an example, not names
+    rows = lines[named:]
+    if not rows or not first:
         raise ValueError("it has no row of numbers")
-    wide = next((number for number, row in enumerate(rows, 2) if len(row) != len(names)), None)
+    wide = next((number for number, row in enumerate(lines, 1) if len(row) != len(first)), None)
     if wide is not None:
-        raise ValueError(f"line {wide} has {len(rows[wide - 2])} fields, and the first line names {len(names)}")
+        raise ValueError(
+            f"line {wide} has {len(lines[wide - 1])} fields, and the first line {'names' if named else 'has'} {len(first)}"
+        )
     table = torch.tensor([[float(field) for field in row] for row in rows], dtype=torch.float64)  # (rows, columns)
-    labelled = [name.strip().lower() in LABELS for name in names]
+    labelled = [named and name.strip().lower() in LABELS for name in first]
     features = [i for i, label in enumerate(labelled) if not label]
     found = {"x": table[:, features]} if features else {}
     return found | ({"label": table[:, labelled.index(True)]} if any(labelled) else {})
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 def _classes(path: Path, labels: torch.Tensor) -> tuple[int, ...]:

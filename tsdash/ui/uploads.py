@@ -21,7 +21,7 @@ NO_INPUTS = "no_inputs"  # how a side ends whose file cannot be read
 FORMATS = """\
 - `.npz` from `numpy.savez(file, x=inputs, labels=classes)`
 - `.pt` from `torch.save({"x": inputs, "labels": classes}, file)`: tensors alone
-- `.csv`: a first line of names, then numbers; one row an example
+- `.csv`: numbers, one row an example; a first line that is not all numbers names the columns
 
 One tensor for each of forward's, in their order. With labels, the number of the right class for each row, it is also counted how often
 eager and each export are right."""
