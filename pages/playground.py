@@ -229,7 +229,7 @@ def why(played: Played) -> None:
     section("Why?", " ".join(said) or "The run ended before it could say.", anchor="why")
     for mode, causes in told.items():
         st.markdown(f"**{as_markdown(mode)}**")
-        cards(causes)
+        cards(causes, mode)
     if st.button("Open in Explore", icon=":material/open_in_new:", key="play explore", help="The whole run"):
         st.switch_page(EXPLORE, query_params={"run": str(record.id)})
 

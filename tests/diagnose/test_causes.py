@@ -214,3 +214,34 @@ def test_a_seed_that_forward_sets_is_not_in_the_trace(explain):
     """Proved by leaving it out in eager."""
     found = explain(SEEDED)
     assert (*_told(found), found[0].proved) == ("rng", True, True)
+
+
+ROUNDS = """
+class Model(nn.Module):
+    def forward(self, x):
+        total = torch.zeros(2)
+        for row in range(x.size(0)):  # here
+            total = total + x[row]
+        return total
+
+def make_inputs(rows=4):
+    return (torch.ones(rows, 2),)
+"""
+
+
+def test_a_loop_that_torch_export_unrolled_is_guarded_and_a_trace_goes_on(explain):
+    """At fewer rows the program of torch.export raises by its guard; the trace raises too, but by reading beyond the end."""
+    cause, line = explain(ROUNDS, "export", dims={"rows": 3})
+    assert (cause.cause, cause.line) == ("unrolled_loop", line)
+    (guarded,) = [sentence for sentence in cause.evidence if "Guard failed" in sentence]
+    assert guarded.startswith("export checks this in every call and raises where it does not hold")
+    assert not any("returns exactly what" in sentence for sentence in cause.evidence)
+    assert not any("Guard" in sentence for sentence in explain(ROUNDS, "trace", dims={"rows": 3})[0].evidence)
+
+
+def test_a_proof_says_whether_both_return_or_both_raise(explain):
+    """More rows: the trace returns the sum of four, and so does eager when it is held to four rounds."""
+    cause, _ = explain(ROUNDS, "trace", dims={"rows": 6})
+    assert any(sentence.endswith("eager returns exactly what trace returns.") for sentence in cause.evidence)
+    cause, _ = explain(ROUNDS, "trace", dims={"rows": 3})
+    assert any(sentence.endswith("eager raises as trace does.") for sentence in cause.evidence)

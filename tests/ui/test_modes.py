@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,20 @@ def test_the_table_says_what_each_needs_and_why_one_does_not_export(refused: int
     assert "libtorch, torchvision" in text
     assert "GuardOnDataDependentSymNode: Could not guard" in text
     assert "unsupported_python" in text
+
+
+def test_nothing_is_said_of_an_artefact_that_does_not_exist(refused: int) -> None:
+    """The row of a mode that could not be exported has neither needs nor branches nor dtype, and the heading counts the rest."""
+    page = opened(refused)
+    rows = {
+        row.split("</td>")[0].rpartition(">")[2]: row.split("</td>")[1:-1]
+        for row in table(page).split("<tr>")
+        if "ts-mode" in row
+    }
+    script, export = ([re.sub("<[^>]*>", "", cell) for cell in rows[mode]] for mode in ("script", "export"))
+    assert script[2:6] == ["libtorch, torchvision", "✓ yes", "✓ kept", "✓ can be cast"]
+    assert export[2:6] == ["—"] * 4
+    assert "1 of 2 modes runs without Python" in headings(page)
 
 
 def test_the_way_to_export_names_the_line_and_the_rewrite(refused: int) -> None:

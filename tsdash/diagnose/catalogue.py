@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class CauseEntry:
-    """One cause: `happened` in one line, `fix` as code or an instruction, `why` as two or three sentences to learn from."""
+    """One cause: `happened` in one line, `fix` as code or an instruction, `why` as two or three sentences to learn from; of
+    torch.export `why_program`, where it does otherwise than a trace."""
 
     happened: str
     fix: str
     why: str
+    why_program: str = ""
 
 
 CAUSES: dict[str, CauseEntry] = {
@@ -23,18 +25,26 @@ CAUSES: dict[str, CauseEntry] = {
         fix="y = torch.where(condition, one, other)  # or script the function that branches",
         why="A trace records the operators that ran, and Python's if is not an operator: the side that the example inputs took"
         " is all that is left. torch.where computes both sides and chooses while it runs.",
+        why_program="torch.export keeps the operators of the side that the example took. A decision on a size becomes a guard,"
+        " which raises at every size that decides otherwise; one on a value stops the export. What Python decides by anything"
+        " else, such as a flag, is fixed. torch.cond keeps both sides.",
     ),
     "unrolled_loop": CauseEntry(
         happened="A loop over a size, a split or a list was unrolled to its length while tracing.",
         fix="Work on the whole tensor at once, or put the loop in a function under @torch.jit.script_if_tracing.",
         why="Each round of a Python loop leaves its operators in the trace, as many as the example had. With more rows the rest"
         " is ignored, with fewer the trace reaches beyond the end.",
+        why_program="torch.export runs the loop and keeps the operators of as many rounds as the example had. A size that set"
+        " their number becomes a guard: at any other the export raises. torch.while_loop stays a loop, and one operator over the"
+        " whole tensor needs none.",
     ),
     "baked_shape": CauseEntry(
         happened="A size became a Python number and is a constant in the trace.",
         fix="half = x.size(1) // 2  # stays symbolic; int(), float(), len(), math and min() do not",
         why="While tracing, x.size() gives a number that remembers where it came from, and arithmetic on it is recorded. int(),"
         " len() or the math module turn it into a plain number, and the trace keeps the example's.",
+        why_program="In torch.export sizes are symbols, and arithmetic on them stays. Where Python needs the number itself, it"
+        " takes the example's, and a guard raises at any other size.",
     ),
     "baked_constant": CauseEntry(
         happened="A tensor's value became a Python or numpy value and is a constant in the trace.",
@@ -47,11 +57,13 @@ CAUSES: dict[str, CauseEntry] = {
         fix="windows = x.unfold(1, 3, 1)  # operators read the strides themselves, each time",
         why="Strides belong to one tensor in memory, not to the model. Another size or another layout has others, and the trace"
         " goes on with those of the example.",
+        why_program="Strides belong to one tensor in memory, not to the model. torch.export reads those of the example, and"
+        " another layout meets the operators that were chosen for it.",
     ),
     "dtype_baked": CauseEntry(
         happened="A dtype is a constant in the export.",
         fix='scores.masked_fill(hide, float("-inf"))  # or y.type_as(x), or export in the dtype that will be served',
-        why="x.dtype and torch.finfo(x.dtype) are read when the trace is made. A module that is cast afterwards meets the old"
+        why="x.dtype and torch.finfo(x.dtype) are read when the export is made. A module that is cast afterwards meets the old"
         " dtype in its own constants.",
     ),
     "device_baked": CauseEntry(
@@ -69,7 +81,7 @@ CAUSES: dict[str, CauseEntry] = {
     "python_state": CauseEntry(
         happened="Python attributes or rebound buffers that change from call to call are frozen.",
         fix="Take the state as an argument and return it, or keep it in a buffer that is changed in place.",
-        why="A trace knows tensors, not attributes: self.step += 1 ran once, while tracing, and its value is a constant. The same"
+        why="An export knows tensors, not attributes: self.step += 1 ran once, while exporting, and its value is a constant. The same"
         " goes for globals, closures and a buffer that is replaced rather than written to.",
     ),
     "export_side_effect": CauseEntry(
@@ -81,12 +93,14 @@ CAUSES: dict[str, CauseEntry] = {
     "rng": CauseEntry(
         happened="Random numbers drawn outside torch are frozen.",
         fix="noise = torch.rand(())  # a draw by torch is an operator; one by random or numpy is a constant",
-        why="The trace records operators of torch. A number from random, numpy or the clock was drawn once, while tracing.",
+        why="An export holds operators of torch. A number from random, numpy or the clock was drawn once, while exporting.",
     ),
     "lost_check": CauseEntry(
         happened="An assert or exception of eager is gone.",
         fix='torch._assert(condition, "message")  # or check before calling the model',
         why="A trace keeps no raise: an input that eager refuses gets an answer, and nobody knows that it means nothing.",
+        why_program="torch.export keeps no raise of Python's: an input that eager refuses gets an answer, and nobody knows that"
+        " it means nothing. torch._check stays in its graph.",
     ),
     "output_structure": CauseEntry(
         happened="A dict, dataclass, NamedTuple, None or nesting is lost or refused.",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from tsdash import plan, spec
+from tsdash.diagnose.answers import Result
 from tsdash.diagnose.recorder import Event
 from tsdash.diagnose.sites import ITERATION, ROUTE, TEST
 from tsdash.diagnose.suspects import Suspect
+from tsdash.tracebacks import message_of
 
 _POINTER = re.compile(r"[~^\s<\-HERE]+")  # the compiler's underlining
+_GUARD = "Guard failed"  # how a program of torch.export refuses inputs
 MAX_CODE = 90
 MAX_VALUE = 60
 
@@ -70,11 +74,20 @@ def baked(suspect: Suspect) -> tuple[spec.Baked, ...]:
     return (spec.Baked(code=shortened(site.code), exporting=exporting, eager=eager),)
 
 
-def proof(suspect: Suspect, proved: list[Suspect], mode: str) -> str:
+def proof(suspect: Suspect, proved: Sequence[Suspect], mode: str, actual: Result) -> str:
+    same = f"returns exactly what {mode} returns" if actual.returned else f"raises as {mode} does"
     if len(proved) == 1:
-        return f"Proved: with this put back to what it was while exporting, eager returns exactly what {mode} returns."
+        return f"Proved: with this put back to what it was while exporting, eager {same}."
     others = ", ".join(f"line {other.site.line}" for other in proved if other is not suspect)
-    return f"Proved: with this and {others} put back to what they were while exporting, eager returns exactly what {mode} returns."
+    return f"Proved: with this and {others} put back to what they were while exporting, eager {same}."
+
+
+def guard(actual: Result, mode: str) -> str:
+    """What an export does that checks its inputs and refuses them; empty for any other."""
+    said = opening(message_of(actual.error)) if actual.error is not None else ""
+    if not said.startswith(_GUARD):
+        return ""
+    return f"{mode} checks this in every call and raises where it does not hold, `{said}`: no wrong answer, and none at all."
 
 
 def shown(event: Event) -> str:

@@ -61,12 +61,14 @@ def _replay_axis(lab: Laboratory, axis: str, failures: Sequence[spec.CaseResult]
         if proved:
             proved = [_decision_around(suspect, suspects) for suspect in proved]
             for suspect in proved:
-                yield _finding(lab, suspect, "seed" if suspect.site.number in drawn else axis, failure.case, proved)
+                yield _finding(
+                    lab, suspect, "seed" if suspect.site.number in drawn else axis, failure.case, actual, proved
+                )
             return
         if not differing:
             leading = [suspect for suspect in suspects if suspect.decides] or suspects
             differing = [
-                _finding(lab, suspect, axis, failure.case, [], refuted=_can_be_forced(lab, suspect, actual))
+                _finding(lab, suspect, axis, failure.case, actual, refuted=_can_be_forced(lab, suspect, actual))
                 for suspect in leading[:SHOWN]
             ]
     yield from differing
@@ -164,13 +166,23 @@ def _forceable(event: Event) -> bool:
 
 
 def _finding(
-    lab: Laboratory, suspect: Suspect, axis: str, case: spec.Case, proved: list[Suspect], *, refuted: bool = False
+    lab: Laboratory,
+    suspect: Suspect,
+    axis: str,
+    case: spec.Case,
+    actual: Result | None = None,
+    proved: Sequence[Suspect] = (),
+    *,
+    refuted: bool = False,
 ) -> Finding:
+    """What the suspect explains; `actual` is the export's result of the case, where it was run."""
     cause = classify.cause_of(suspect, axis, lab.base_log)
     file, line = classify.place(suspect, cause, lab)
     sentences = [phrases.difference(suspect, case, lab.base)]
-    if proved:
-        sentences.append(phrases.proof(suspect, proved, lab.subject.mode))
+    if actual is not None and (guarded := phrases.guard(actual, lab.subject.mode)):
+        sentences.append(guarded)
+    if actual is not None and proved:
+        sentences.append(phrases.proof(suspect, proved, lab.subject.mode, actual))
     return Finding(
         cause=cause,
         strength=Strength.PROVED if proved else Strength.DIFFERENCE if refuted and cause != "rng" else Strength.GRAPH,
@@ -192,4 +204,4 @@ def second_call(lab: Laboratory) -> Iterator[Finding]:
         return
     again = replace(lab.base, call=2, varied="call")
     suspects = compare(lab.trace_log, lab.recorded(again)[0], lab.instrumentation)
-    yield from (_finding(lab, suspect, "call", again, []) for suspect in _ordered(suspects)[:1])
+    yield from (_finding(lab, suspect, "call", again) for suspect in _ordered(suspects)[:1])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tsdash.diagnose.catalogue import CAUSES
+from tsdash.exporters import EXPORTERS
 from tsdash.spec import Cause
 from tsdash.ui.html import code_view, diff_view
 from tsdash.ui.marks import first_line
@@ -20,17 +21,17 @@ CODE_CHARACTERS = 76  # of a line of a fix that stays readable beside the source
 PROVED_HELP = "Eager was run on the failing inputs with this one value put back to what it was while exporting, and answered exactly as the export does."
 
 
-def cards(causes: Sequence[Cause]) -> None:
-    """One card a cause, best explained first; what nothing explains comes last and small."""
+def cards(causes: Sequence[Cause], mode: str) -> None:
+    """One card a cause of the mode's failures, best explained first; what nothing explains comes last and small."""
     known = [cause for cause in causes[:MOST_CAUSES] if cause.cause != UNKNOWN]
     for number, cause in enumerate(known or causes[:MOST_CAUSES]):
-        _card(cause, leading=number == 0)
+        _card(cause, mode, leading=number == 0)
     for cause in causes:
         if known and cause.cause == UNKNOWN:
             st.caption(f"Not explained by this: {as_markdown(first_line(cause.message))}")
 
 
-def _card(cause: Cause, *, leading: bool) -> None:
+def _card(cause: Cause, mode: str, *, leading: bool) -> None:
     place = f" {as_markdown(cause.file or '')} line {cause.line}" if cause.line else ""
     proof = " :green-badge[✓ proved]" if cause.proved else ""
     st.markdown(f":red-badge[{cause.cause}]{proof}{place}", help=PROVED_HELP if cause.proved else None)
@@ -40,8 +41,16 @@ def _card(cause: Cause, *, leading: bool) -> None:
         st.markdown("\n".join(f"- {as_markdown(' '.join(sentence.split()))}" for sentence in cause.evidence))
     if cause.fix:
         fix(cause.fix)
-    if leading and cause.cause in CAUSES and cause.cause != UNKNOWN:
-        st.caption(as_markdown(CAUSES[cause.cause].why))
+    if leading and (taught := lesson(cause.cause, mode)):
+        st.caption(as_markdown(taught))
+
+
+def lesson(cause: str, mode: str) -> str:
+    """Why a cause happens, by what the mode does: a program of torch.export often raises where a trace answers wrongly."""
+    if cause not in CAUSES or cause == UNKNOWN:
+        return ""
+    entry, exporter = CAUSES[cause], EXPORTERS.get(mode)
+    return (exporter is not None and exporter.suffix == ".pt2" and entry.why_program) or entry.why
 
 
 def fix(text: str) -> None:

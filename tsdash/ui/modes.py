@@ -206,7 +206,7 @@ def _move(loaded: Loaded) -> None:
     failed = next((r for r in record.of(TARGET) if r.exported.error is not None), None)
     error = export.error or (failed.exported.error if failed else None)
     st.html(code_view(source.text, title=source.filename, marks=source_marks(record, causes, export, error)))
-    cards(causes)
+    cards(causes, TARGET)
     for note in (warning.message for warning in export.warnings if warning.category == "Note"):
         st.caption(as_markdown(note))
     if error is not None:

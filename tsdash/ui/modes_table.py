@@ -58,13 +58,22 @@ def _row(row: ModeNeeds) -> str:
         f'<td class="ts-mode" title="{escape(row.summary)}">{swatch}{escape(row.mode)}</td>',
         f'<td class="ts-why">{_exports(row)}</td>',
         f"<td>{', '.join(f'<code>{escape(cause)}</code>' for cause in row.causes) or formats.ABSENT}</td>",
+        *_artefact(row),
+        f'<td title="{escape(row.future)}">{_answer(not row.deprecated, "maintained", "deprecated")}</td>',
+    )
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _artefact(row: ModeNeeds) -> tuple[str, ...]:
+    """What there is to say of the artefact, and nothing where there is none."""
+    if not row.exported:
+        return (f"<td>{formats.ABSENT}</td>",) * 4
+    return (
         f"<td>{escape(', '.join(row.needs)) or formats.ABSENT}</td>",
         f"<td>{_answer(row.without_python)}</td>",
         f"<td>{_answer(row.branches, 'kept', 'one way')}</td>",
         f"<td>{_answer(row.casts, 'can be cast', 'fixed')}</td>",
-        f'<td title="{escape(row.future)}">{_answer(not row.deprecated, "maintained", "deprecated")}</td>',
     )
-    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _exports(row: ModeNeeds) -> str:

@@ -39,7 +39,7 @@ def why(record: Record, selection: Selection, dark: bool) -> None:
             st.html(code_view(source.text, title=source.filename, marks=marks))
         with cells.cell():
             if failing:
-                cards(causes)
+                cards(causes, selection.mode)
                 _structure(selection)
                 _ended(selection)
             _warnings(export, source.filename)
