@@ -99,5 +99,13 @@ def test_the_medians_of_every_shape_are_in_the_text_alternative() -> None:
     assert f"base case: eager {formats.duration(103e-6)}, trace {formats.duration(103e-6)}" in alt_text(fig)
 
 
+def test_every_column_has_ticks_below_its_last_panel() -> None:
+    """Six panels in rows of four: the two without a neighbour below have ticks of their own, the two above others none."""
+    fig = mode_differences({row.mode: HISTOGRAM for row in TEN[:6]}, 2e-6, False)
+    axes = [fig.layout[f"xaxis{i or ''}"] for i in ("", 2, 3, 4, 5, 6)]
+    assert [bool(axis.showticklabels) for axis in axes] == [False, False, True, True, True, True]
+    assert [axis.title.text for axis in axes[2:]] == ["|Δ|"] * 4
+
+
 def test_nothing_timed_is_said() -> None:
     assert "No mode was timed." in alt_text(latency_shapes([], [], False))

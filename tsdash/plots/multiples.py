@@ -74,7 +74,7 @@ def mode_differences(histograms: Mapping[str, Histogram | None], noise: float | 
         ticktext=[power_text(e) for e in exponents],
     )
     fig.update_yaxes(title="elements", col=1)
-    fig.update_xaxes(title="|Δ|", row=lines)
+    _name_columns(fig, len(histograms), columns, "|Δ|")
     return described(fig, f"{title}, one histogram a mode. {'; '.join(words)}.", how="pooled")
 
 
@@ -92,6 +92,12 @@ def _grid(fig: go.Figure, names: Sequence[str], columns: int, lines: int, dark: 
             font={"size": FONT_SIZE_PX, "color": appearance(dark).text},
         )  # fmt: skip
     return made
+
+
+def _name_columns(fig: go.Figure, panels: int, columns: int, title: str) -> None:
+    """Ticks and title below the last panel of each column: in the last row there may be fewer."""
+    for panel in range(max(0, panels - columns), panels):
+        fig.update_xaxes(showticklabels=True, title=title, row=panel // columns + 1, col=panel % columns + 1)
 
 
 def _swatched(mode: str, dark: bool) -> str:
@@ -159,5 +165,5 @@ def latency_shapes(latencies: Sequence[Latency], names: Sequence[str], dark: boo
     )
     fig.update_yaxes(range=[0, 1.03], tickvals=[0, 0.5, 1], ticktext=["0 %", "50 %", "100 %"])
     fig.update_yaxes(title="calls", col=1)
-    fig.update_xaxes(title=f"{unit}, log scale", row=lines)
+    _name_columns(fig, len(timed), columns, f"{unit}, log scale")
     return described(fig, f"{title}. Medians: {'; '.join(words)}.", how="median_s")
