@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path, PurePath
+from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
 
-from tsdash import findings, tables
+from tsdash import formats, past, tables
 from tsdash.formats import ABSENT
 from tsdash.glossary import FIGURES
 from tsdash.plots import run_changes, speed_changes
@@ -17,9 +17,10 @@ from tsdash.records import Record
 from tsdash.tokens import OUTCOMES, VERDICTS
 from tsdash.ui import service
 from tsdash.ui.html import diff_view
-from tsdash.ui.page import as_markdown, figure, grid, is_dark, section
+from tsdash.ui.page import figure, grid, is_dark, section
 
 ANY = "any"
+FAILED = "failed"  # the state of a run that came to no verdict because its model cannot be run
 EXPLORE = Path(__file__).parent / "explore.py"
 MODES = Path(__file__).parent / "modes.py"
 COLUMNS = {
@@ -43,7 +44,7 @@ COLUMNS = {
 
 
 def filters(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the reader asks for: by words, by model, by verdict; pinned runs first if wished."""
+    """The rows that the reader asks for: by words, by model, by verdict or by having none; only pinned ones if wished."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         words = st.text_input(
             "Search",
@@ -51,17 +52,17 @@ def filters(table: pd.DataFrame) -> pd.DataFrame:
             key="search",
             bind="query-params",
             width=240,
-            help="Words that all have to occur in a run's model, modes, name, note, verdict or torch version.",
+            help="Words that all have to occur in a run's model, modes, name, note, verdict or torch version; failed and cancelled find runs that came to no verdict.",
         )
         model = st.selectbox(
             "Model",
-            [ANY, *dict.fromkeys(table["model"])],
+            [ANY, *dict.fromkeys(map(formats.model, table["model"]))],
             key="of_model",
             bind="query-params",
             width=240,
-            help="Runs of one model only.",
+            help="Runs of one model only; of a file by its name, wherever it lies.",
         )
-        labels = {name: f"{look.glyph} {look.label}" for name, look in VERDICTS.items()}
+        labels = {name: f"{look.glyph} {look.label}" for name, look in VERDICTS.items()} | {FAILED: FAILED}
         verdict = st.segmented_control(
             "Verdict",
             [ANY, *labels],
@@ -70,7 +71,7 @@ def filters(table: pd.DataFrame) -> pd.DataFrame:
             format_func=lambda name: labels.get(name, name),
             key="verdict",
             bind="query-params",
-            help="The worst verdict of the run's modes.",
+            help="The worst verdict of the run's modes; failed: runs whose model could not be loaded.",
         )
         pinned = st.toggle(
             "Pinned only", key="pinned_only", bind="query-params", help="Runs that are never removed to make room."
@@ -78,7 +79,7 @@ def filters(table: pd.DataFrame) -> pd.DataFrame:
     if words:
         text = table[["model", "modes", "name", "note", "torch", "verdict"]].agg(" ".join, axis=1).str.lower()
         table = table[[all(word in line for word in words.lower().split()) for line in text]]
-    table = table if model == ANY else table[table["model"] == model]
+    table = table if model == ANY else table[[formats.model(name) == model for name in table["model"]]]
     table = table if verdict == ANY else table[table["verdict"] == verdict]
     return table[table["pinned"]] if pinned else table
 
@@ -92,7 +93,7 @@ def listing(table: pd.DataFrame, dark: bool) -> list[int]:
     """The runs as a table; returns the ids of the selected ones, which the address names."""
     shown = table.assign(
         verdict=[f"{VERDICTS[v].glyph} {VERDICTS[v].label}" if v in VERDICTS else v for v in table["verdict"]],
-        model=[PurePath(name).name if name.endswith(".py") else name for name in table["model"]],
+        model=[formats.model(name) for name in table["model"]],
         same=[_percent(share) for share in table["same"]],
         name=[f"{'★ ' if pin else ''}{name}" for pin, name in zip(table["pinned"], table["name"], strict=True)],
     )
@@ -185,24 +186,27 @@ def undo() -> None:
 def comparison(before: int, after: int, dark: bool) -> None:
     """What changed from the older run to the newer one, case by case."""
     older, newer = service.load(before), service.load(after)
+    sources = [loaded.record.spec.model for loaded in (older, newer)]
+    question = f"What changed from run {before} to run {after}?"
+    if not past.same_model(*sources):
+        section(question, past.two_models(before, sources[0].name, after, sources[1].name))
+        st.caption("Select two runs of one model to see what became of its cases.")
+        return
     changes = tables.changes(older.record, newer.record)
     counts = changes["change"].value_counts().to_dict()
-    section(f"What changed from run {before} to run {after}?", findings.changed(counts))
-    if older.record.spec.model.name != newer.record.spec.model.name:
-        st.caption(
-            as_markdown(f"Two different models: {older.record.spec.model.name} and {newer.record.spec.model.name}.")
-        )
-    elif older.record.spec.model.sha256 != newer.record.spec.model.sha256:
+    section(question, past.changed(counts))
+    if sources[0].sha256 != sources[1].sha256:
         st.caption("The source of the model changed between the two.")
     versions = [record.environment.get("torch") for record in (older.record, newer.record)]
     if versions[0] != versions[1]:
         st.caption(f"torch {versions[0]} → {versions[1]}")
-    cells = grid(2, min_column_width=420)
-    with cells.cell():
-        figure(run_changes(changes, dark), key="changes")
-    with cells.cell():
-        ratios = [{mode: found.ratio for mode, found in loaded.speed_ups.items()} for loaded in (older, newer)]
-        figure(speed_changes(*ratios, dark), key="speeds")
+    if set(counts) - {"new", "gone"}:
+        cells = grid(2, min_column_width=420)
+        with cells.cell():
+            figure(run_changes(changes, dark), key="changes")
+        with cells.cell():
+            ratios = [{mode: found.ratio for mode, found in loaded.speed_ups.items()} for loaded in (older, newer)]
+            figure(speed_changes(*ratios, dark), key="speeds")
     _source_diff(older.record, newer.record)
     _moved(changes[changes["change"] != "same"], before, after)
 
@@ -210,7 +214,7 @@ def comparison(before: int, after: int, dark: bool) -> None:
 def _source_diff(older: Record, newer: Record) -> None:
     """What changed in the model's own source between the two runs."""
     texts = [record.spec.model.text for record in (older, newer)]
-    if texts[0] != texts[1] and older.spec.model.name == newer.spec.model.name:
+    if texts[0] != texts[1]:
         with st.expander(f"What changed in {newer.spec.model.filename}"):
             lines = difflib.unified_diff(texts[0].splitlines(), texts[1].splitlines(), lineterm="")
             st.html(diff_view("\n".join(lines), title=newer.spec.model.filename))
@@ -255,15 +259,17 @@ def page() -> None:
     """The list, and below it what the selection asks for."""
     dark = is_dark()
     table = tables.history(service.store().runs())
-    ships = {row.model: row.run for row in reversed(list(table.itertuples())) if row.ship != ABSENT}
+    models = past.models(table["model"], table["source"])
+    runs = list(zip(models, table["run"], table["ship"], strict=True))
+    ships = {model: run for model, run, ship in reversed(runs) if ship != ABSENT}
     undo()
     if table.empty:
-        section("What has run?", findings.history([], {}))
+        section("What has run?", past.history([], {}))
         if st.button("Run something", icon=":material/play_arrow:", key="start", help="To Explore"):
             st.switch_page(EXPLORE)
         return
     shown = filters(table)
-    section("What has run?", findings.history(list(table["model"]), ships))
+    section("What has run?", past.history(models, ships))
     if shown.empty:
         st.caption("No run fits this search.")
         return

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from tsdash import models, plan
+from tsdash import formats, models, plan
 from tsdash.errors import UserError
 from tsdash.exporters import EXPORTERS
 from tsdash.records import Record, Summary
@@ -23,10 +23,10 @@ SEARCH_S = plan.SEARCH_S[EFFORT]
 
 def choose(runs: Sequence[Summary], loaded: service.Loaded | None) -> None:
     """Which run is shown, and a run of all modes of a model."""
-    names = {run.id: f"{run.id} · {run.name or run.model} · {', '.join(run.modes)}" for run in runs}
+    names = {run.id: f"{run.id} · {run.name or formats.model(run.model)} · {', '.join(run.modes)}" for run in runs}
     shown = loaded.record.id if loaded else None
     if shown is not None and shown not in names:  # deleted, or older than the list goes back
-        names[shown] = f"{shown} · {loaded.record.spec.model.name}" if loaded else str(shown)
+        names[shown] = f"{shown} · {formats.model(loaded.record.spec.model.name)}" if loaded else str(shown)
     st.session_state["modes_run"] = shown
     if "modes_model" not in st.session_state or st.session_state.get("modes_of") != shown:
         st.session_state["modes_model"] = loaded.record.spec.model.name if loaded else controls.FIRST_MODEL
@@ -50,7 +50,8 @@ def choose(runs: Sequence[Summary], loaded: service.Loaded | None) -> None:
         st.space("stretch")
         model = st.selectbox(
             "Model",
-            controls.model_names(),
+            controls.names_with(str(st.session_state["modes_model"] or "")),
+            format_func=controls.called,
             key="modes_model",
             accept_new_options=True,
             width=240,

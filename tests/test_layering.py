@@ -109,6 +109,7 @@ engine.coldstart   | worker engine                                              
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
 contrast           | spec formats findings                                              |
+past               | spec formats                                                       |
 tables             | spec plan stats judge records findings                             | numpy pandas
 glossary           |                                                                    |
 plots              | spec formats tokens glossary                                       | numpy pandas plotly
@@ -131,13 +132,13 @@ api                | spec errors models inputs exporters plan store engine progr
 testing            | plan judge summary result api                                      |
 cli                | spec errors formats tokens environment models transforms inputs    |
                    | exporters plan stats judge repro diagnose.catalogue records store  |
-                   | verdicts rejudge search archive engine findings tables plots       |
+                   | verdicts rejudge search archive engine findings past tables plots  |
                    | summary progress report takeaway saved                             |
 __main__           | cli                                                                |
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
                    | exporters plan elements stats judge repro diagnose.catalogue study |
                    | graph graphdiff layout                                             |
-                   | records store verdicts search archive engine findings tables plots |
+                   | records store verdicts search archive engine findings past tables plots |
                    | report libraries recommendation rejudge glossary contrast ui.style |
                    | ui.html ui.marks overview contract figures takeaway                |
 """

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -162,7 +163,21 @@ def test_a_store_of_an_earlier_version_is_brought_up_to_date(tsdash_home):
         store = Store(folder)
         (listed,) = store.runs()
         assert (listed.model, listed.modes, listed.cases, listed.torch) == ("m", ("trace",), 3, "2.1")
+        assert listed.source == SPEC.model.sha256
         assert store.load(1).spec == SPEC
+
+
+@pytest.mark.parametrize("text", ["", "x = 'é'", "x = '\\ud800\\x00'"])
+def test_what_a_model_of_an_earlier_version_is_made_of_is_told_from_its_text(tsdash_home, text):
+    """Also where the text is none that every program could write down."""
+    model = replace(SPEC.model, text=text)
+    tsdash_home.mkdir(parents=True, exist_ok=True)
+    store_of(3, tsdash_home / "runs.sqlite")
+    with closing(sqlite3.connect(tsdash_home / "runs.sqlite")) as connection, connection:
+        connection.execute("UPDATE runs SET spec = ?", (json.dumps(to_json(replace(SPEC, model=model))),))
+    store = Store()
+    new = store.create(replace(SPEC, model=model), {}, {})
+    assert {store.summary(run).source for run in (1, new)} == {model.sha256}
 
 
 def test_the_time_without_a_server_is_no_time_that_a_run_took(store, monkeypatch):

@@ -362,36 +362,3 @@ def plan(cases: int, modes: int, seconds: float | None = None) -> str:
     time = f", about {formats.waiting(seconds)}" if seconds is not None else ""
     each = "" if modes == 1 else f" for each of {formats.counted(modes, 'mode')}"
     return f"{formats.counted(cases, 'planned case')}{each}{time}."
-
-
-def history(models: Sequence[str], shippable: Mapping[str, int]) -> str:
-    """What the list of runs tells: how many, of how many models, and the last that can be shipped. `shippable` maps a model
-    to its newest run that ships."""
-    if not models:
-        return "Nothing has run yet. Results of Explore and of the command line gather here."
-    counted = f"{formats.counted(len(models), 'run')} of {formats.counted(len(set(models)), 'model')}"
-    newest = next((model for model in models if model in shippable), None)
-    return (
-        f"{counted}; {newest} can be shipped, by run {shippable[newest]}."
-        if newest
-        else f"{counted}; none of them can be shipped."
-    )
-
-
-def changed(counts: Mapping[str, int]) -> str:
-    """What became of the cases between two runs. `counts` by change: worse, better, same, new, gone."""
-    worse, better, same = (counts.get(name, 0) for name in ("worse", "better", "same"))
-    extra = [f"{formats.count(counts[name])} {name}" for name in ("new", "gone") if counts.get(name)]
-    tail = f" ({', '.join(extra)})" if extra else ""
-    if not worse and not better:
-        return f"Nothing: all {formats.counted(same, 'case')} came out as before{tail}."
-    parts = [
-        f"{formats.counted(worse, 'case')} got worse" if worse else "no case got worse",
-        f"{formats.count(better)} got better" if better else "none better",
-    ]
-    return f"{_sentence(parts)}{tail}."
-
-
-def _sentence(parts: Sequence[str]) -> str:
-    text = " and ".join(parts)
-    return text[0].upper() + text[1:]

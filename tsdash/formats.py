@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
+from pathlib import PurePath
 
 ABSENT = "—"
 NARROW_SPACE = "\u202f"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _TIME_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def model(name: str) -> str:
+    """A model as headings and lists call it: a file by its own name, without the folders that lead to it."""
+    return PurePath(name).name if name.endswith(".py") else name
 
 
 def digits(value: float, significant: int = 3) -> str:

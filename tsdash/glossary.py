@@ -59,7 +59,7 @@ FIGURES = {
     "warm-up of all.",
     "growing": "The largest |Δ| of one run for each size of the outputs. Rounding is relative, so |Δ| grows with them; a fixed bound "
     "does not.",
-    "same": "Cases that are identical or within noise, of all cases that were judged, over all modes of the run.",
+    "same": "Cases that are identical or within noise, of all cases that were judged, over all modes of the run. What was not run counts neither way.",
 }
 
 

@@ -60,6 +60,7 @@ class Summary:
     created_at: float
     state: str
     model: str
+    source: str  # SHA-256 of the model's text
     modes: tuple[str, ...]
     cases: int
     seconds: float | None
@@ -77,6 +78,7 @@ def summary(row: sqlite3.Row) -> Summary:
         created_at=row["created_at"],
         state=row["state"],
         model=row["model"],
+        source=row["source"],
         modes=tuple(json.loads(row["modes"])),
         cases=row["cases"],
         seconds=_took_s(row["began_at"], row["ended_at"], row["away_s"]),

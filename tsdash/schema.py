@@ -5,6 +5,7 @@ A step that has been released is never changed: a new need is a new step at the 
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 
 STEPS = (
@@ -71,6 +72,11 @@ STEPS = (
     ALTER TABLE cases ADD COLUMN told_at REAL NOT NULL DEFAULT 0;
     ALTER TABLE runs ADD COLUMN away_s REAL NOT NULL DEFAULT 0
     """,
+    # Two files of one name may be two models, and one file has many paths: what is in it tells.
+    """
+    ALTER TABLE runs ADD COLUMN source TEXT NOT NULL DEFAULT '';
+    UPDATE runs SET source = sha256_of(CAST(json_extract(spec, '$.model.text') AS BLOB))
+    """,
 )
 NEWEST = len(STEPS)
 
@@ -86,6 +92,7 @@ def migrate(connection: sqlite3.Connection) -> bool:
     taken = version(connection)
     if taken > NEWEST:
         return False
+    connection.create_function("sha256_of", 1, lambda content: hashlib.sha256(content or b"").hexdigest())
     for step in STEPS[taken:]:
         for statement in step.split(";"):
             connection.execute(statement)

@@ -29,7 +29,7 @@ from tsdash.spec import CaseResult, Cause, Description, ErrorFacts, Export, Late
 KEPT_ARTEFACT_BYTES = 256 * 2**20
 KEPT_DELETED_S = 24 * 3600.0  # a deleted run can be restored for a day
 MOST_DEATHS = 2  # of a server during one case; then the case is marked and left
-_SUMMARY = "SELECT id, created_at, state, model, modes, cases, torch, name, note, pinned, digest, began_at, ended_at, away_s FROM runs"
+_SUMMARY = "SELECT id, created_at, state, model, source, modes, cases, torch, name, note, pinned, digest, began_at, ended_at, away_s FROM runs"
 # The files that runs have in the folder of artefacts: exports, models given in Python, artefacts saved elsewhere.
 NAMED = (
     "SELECT artefact FROM {0}.exports UNION SELECT json_extract(spec, '$.model.given') FROM {0}.runs"
@@ -65,11 +65,12 @@ class Store:
         """A new queued run; returns its id."""
         with self.writing() as connection:
             row = connection.execute(
-                "INSERT INTO runs (created_at, state, spec, sweep, environment, owner, model, modes, cases, torch)"
-                " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO runs (created_at, state, spec, sweep, environment, owner, model, source, modes, cases, torch)"
+                " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(time.time(), _text(spec), _text(sweep), _text(environment), owner),
-                    *(spec.model.name, _text(spec.modes), len(spec.cases), environment.get("torch", "")),
+                    *(spec.model.name, spec.model.sha256, _text(spec.modes), len(spec.cases)),
+                    environment.get("torch", ""),
                 ),
             )
             return int(row.lastrowid or 0)

@@ -30,6 +30,7 @@ HISTORY_COLUMNS = (
     "run",
     "started",
     "model",
+    "source",
     "name",
     "verdict",
     "ship",
@@ -175,13 +176,14 @@ def _change(before: str, after: str) -> str:
 
 
 def history(runs: Sequence[Summary]) -> pd.DataFrame:
-    """Past runs, one row each, the newest first: run, started, model, name, verdict, ship, same (a share), cases, speedups,
+    """Past runs, one row each, the newest first: run, started, model, source, name, verdict, ship, same (a share), cases, speedups,
     seconds, torch, modes, pinned, note. `verdict` is the state of a run that has none."""
     rows = [
         {
             "run": run.id,
             "started": datetime.datetime.fromtimestamp(run.created_at).strftime("%Y-%m-%d %H:%M"),
             "model": run.model,
+            "source": run.source,
             "name": run.name,
             "verdict": run.digest["verdict"] if run.state == "done" and run.digest else run.state,
             "ship": (run.digest.get("ship") if run.state == "done" else None) or "—",

@@ -204,6 +204,6 @@ def digest(record: Record) -> dict[str, Any]:
         "verdict": max((verdict.verdict for verdict in found.values()), key=VERDICTS.index),
         "ship": recommendation(record, found, speeds).mode,
         "same": sum(outcome in GOOD for outcome in outcomes),
-        "judged": len(outcomes),
+        "judged": sum(outcome != NOT_RUN for outcome in outcomes),
         "speedups": {mode: speedup.ratio for mode, speedup in speeds.items()},
     }

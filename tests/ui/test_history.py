@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.ui.conftest import EQUAL, early_exit, result
 from tsdash import verdicts
+from tsdash.spec import Side
 from tsdash.store import Store
 from tsdash.ui import service
 
@@ -152,3 +153,59 @@ def test_code_of_the_users_own_is_run_again_only_where_it_may_run(
     own = store.create(replace(spec, model=replace(spec.model, kind="file")), {}, {})
     store.end(own, "done")
     assert next(button for button in history(str(own)).button if button.label == "Run again").disabled
+
+
+def test_cases_that_were_not_run_count_neither_way(store: Store, finished: Callable[..., int]) -> None:
+    """Half of the cases say nothing, and all of the others agree: the same answers everywhere."""
+    spec = replace(early_exit(), modes=("script",))
+    run = store.create(spec, {}, {})
+    for n, case in enumerate(spec.cases):
+        told = result(case, "script", EQUAL)
+        not_run = replace(told, eager=Side(), exported=Side(), outputs=())
+        store.add_case(run, told if n < 3 else not_run, {})
+    store.end(run, "done")
+    summarized(store, run)
+    assert store.runs()[0].digest["judged"] == 3
+    assert list(history().dataframe[0].value["same"]) == [100.0]
+
+
+def test_runs_that_came_to_no_verdict_are_found(store: Store, finished: Callable[..., int], failed: int) -> None:
+    """By their own choice beside the verdicts, or by the word."""
+    summarized(store, finished())
+    page = history(verdict="failed")
+    assert list(page.dataframe[0].value["run"]) == [failed]
+    assert list(history(search="failed").dataframe[0].value["run"]) == [failed]
+
+
+def test_runs_of_two_models_are_not_compared(store: Store, finished: Callable[..., int]) -> None:
+    """The heading says so, and no figure and no table pretends that there is something to compare."""
+    first = summarized(store, finished())
+    spec = store.load(first).spec
+    other = replace(spec, model=replace(spec.model, name="/nets/other.py", kind="file", filename="other.py"))
+    second = store.create(other, {}, {})
+    store.end(second, "done")
+    page = history(f"{first},{summarized(store, second)}")
+    assert (
+        headings(page)[1].replace("\\", "")
+        == f"Two different models: early_exit in run {first}, other.py in run {second}."
+    )
+    assert len(page.dataframe) == 1
+    assert not page.get("plotly_chart")
+
+
+def test_a_file_goes_by_its_own_name_wherever_it_lies(store: Store, finished: Callable[..., int]) -> None:
+    """Two paths of one file are one model in the heading, in the list and in the filter."""
+    spec = store.load(finished()).spec
+    store.delete(1)
+    for name in ("net.py", "/tmp/kept/8b6e/net.py"):
+        run = store.create(replace(spec, model=replace(spec.model, name=name, kind="file", filename="net.py")), {}, {})
+        for case in spec.cases:
+            for mode in spec.modes:
+                store.add_case(run, result(case, mode, EQUAL), {})
+        store.end(run, "done")
+        summarized(store, run)
+    page = history()
+    assert headings(page)[0].replace("\\", "") == f"2 runs of 1 model; net.py can be shipped, by run {run}."
+    assert list(page.dataframe[0].value["model"]) == ["net.py"] * 2
+    assert page.selectbox(key="of_model").options == ["any", "net.py"]
+    assert len(history(of_model="net.py").dataframe[0].value) == 2

@@ -72,8 +72,8 @@ def _rendered(run: Overview, views: Views, most_elements: int) -> str:
     record = run.record
     shown, left_out = _grid_table(run)
     content = environment.get_template("run.html.jinja").render(
-        title=f"{record.spec.model.name}: {overview.headline(run)}",
-        model=record.spec.model.name,
+        title=f"{formats.model(record.spec.model.name)}: {overview.headline(run)}",
+        model=formats.model(record.spec.model.name),
         headline=overview.headline(run),
         icon=logo(),
         style=Markup(STYLE),

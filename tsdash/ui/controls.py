@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import streamlit as st
 
@@ -56,7 +57,8 @@ def controls(*, running: bool) -> tuple[Choice | None, bool]:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             name = st.selectbox(
-                "Model", _names_with(str(st.session_state["model"] or "")), key="model", accept_new_options=True, width=280,
+                "Model", names_with(str(st.session_state["model"] or "")), key="model", accept_new_options=True, width=280,
+                format_func=called,
                 help="A model of the gallery, one of torchvision's, the path of a model file of your own (decoder.py) or an entry point (package.module:factory). Type to search or to enter a path.",
             )  # fmt: skip
             effort = st.segmented_control(
@@ -138,7 +140,13 @@ def model_names() -> tuple[str, ...]:
     return tuple(listing.name for listing in models.names() if not listing.name.endswith("_mended"))
 
 
-def _names_with(chosen: str) -> tuple[str, ...]:
+def called(name: str) -> str:
+    """What the box shows of a model: a file that came through the browser by its own name, for its folder is tsdash's own."""
+    kept = Path(name).is_relative_to(service.store().folder / service.KEPT_MODELS)
+    return f"{formats.model(name)} (kept copy)" if kept else name
+
+
+def names_with(chosen: str) -> tuple[str, ...]:
     """All names, and the one that is chosen, which may be the path of a file."""
     names = model_names()
     return names if chosen in names or not chosen else (chosen, *names)

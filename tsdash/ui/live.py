@@ -63,7 +63,7 @@ def welcome(*, has_example: bool) -> None:
 
 def example(record: Record, start: Callable[[str, tuple[str, ...]], None]) -> None:
     """Above the example's results: what it is, and other things to start from."""
-    name = as_markdown(record.spec.model.name)
+    name = as_markdown(formats.model(record.spec.model.name))
     modes = formats.joined(record.spec.modes)
     word = "The example is being run" if not record.done else "An example"
     st.caption(f"{word}: {name}, exported with {modes}. Other things to start from:")
@@ -209,7 +209,7 @@ def failed(record: Record, again: Callable[[], None]) -> None:
     """Nothing could be judged: what happened, where, what to do."""
     failure = record.failure
     source = record.spec.model
-    section("Could not start", f"{source.name} was found, but it cannot be run.")
+    section("Could not start", f"{formats.model(source.name)} was found, but it cannot be run.")
     message = failure.message if failure else "The run ended without saying why."
     st.error(as_markdown(message), icon=":material/error:")
     if failure and failure.line is not None:

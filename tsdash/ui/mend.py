@@ -95,6 +95,15 @@ def run_changed(record: Record, text: str) -> None:
     st.query_params.from_dict({"run": str(run)})
 
 
+def _own(record: Record) -> str:
+    """What was left alone: the gallery's model, or the user's file."""
+    return (
+        f"the gallery's {record.spec.model.name}"
+        if record.spec.model.kind == "gallery"
+        else f"your own {record.spec.model.filename}"
+    )
+
+
 def _same_dims(source: ModelSource, record: Record) -> None:
     """Raises ModelError where the cases of the record cannot be made by the changed file."""
     dims, wanted = files.default_dims(source), record.spec.cases[0].dims
@@ -122,6 +131,7 @@ def mended(loaded: Loaded) -> None:
         )
     )
     st.html(diff_view(diff, title=f"{record.spec.model.filename}, changed since run {before}"))
+    st.caption(f"This ran a changed copy, which tsdash keeps; {as_markdown(_own(earlier.record))} is as it was.")
     st.button(
         f"Back to run {before}",
         icon=":material/arrow_back:",

@@ -31,6 +31,7 @@ from tsdash.store import Store
 from tsdash.study import Study, StudySpec
 from tsdash.ui.shared import Shared
 
+KEPT_MODELS = "models"  # the folder of the home with model files that came through the browser
 KEPT_RUNS = 16
 REFRESH_S = 0.3  # a run that changes is read and judged again no more often, however many look at it
 MANY_CELLS, SLOW_REFRESH_S = 1000, 2.0  # above that reading and drawing take a while themselves
@@ -192,7 +193,7 @@ def keep_model(filename: str, text: str) -> ModelSource:
     text = text.replace("\r\n", "\n")
     named = f"{name or 'model'}.py"
     files.default_dims(ModelSource(name=named, kind="file", filename=named, text=text))
-    path = keep_file("models", named, text.encode("utf-8", "surrogatepass"))
+    path = keep_file(KEPT_MODELS, named, text.encode("utf-8", "surrogatepass"))
     return files.read(path, str(path))
 
 
