@@ -59,4 +59,7 @@ def test_a_pull_request_gets_a_table_and_the_causes() -> None:
     assert "**trace**: baked\\_shape my\\_net.py line 3: `len(x)` is 2." in text
     assert "```python\nn = len(x)\n```" in text
     assert "```diff\n-a\n+b\n```" in text
+    timed = mode | {"latency": {"notes": ["The control is off."], "break_even": {"sentence": "It pays."}}}
+    text = markdown(REPORT | {"modes": {"trace": timed}, "model": model, "environment": {"torch": "2.14.1"}})
+    assert "- **trace**: It pays.\n\nLatency: The control is off.\n\n<sub>" in text
     assert "- **trace**: The smallest input that fails: n 1: args\\[0\\] = \\[\\[0\\]\\]." in text

@@ -71,8 +71,17 @@ def facts_rows(facts: OutputFacts) -> list[tuple[str, str, str]]:
             )
         )
     if facts.oracle:
-        text = f"{formats.delta(facts.oracle.actual_max)} / {formats.delta(facts.oracle.expected_max)}"
-        rows.append(("off float64", text, "largest error against eager run in float64: exported / eager"))
+        for what, errors, meaning in (
+            ("at most", (facts.oracle.actual_max, facts.oracle.expected_max), "largest error"),
+            (
+                "rms",
+                (facts.oracle.actual_rms, facts.oracle.expected_rms),
+                "root mean square error, which says who is nearer,",
+            ),
+        ):
+            actual, expected = map(formats.delta, errors)
+            text = f"export {actual}, eager {expected}"
+            rows.append((f"off float64, {what}", text, f"{meaning} against eager run in float64"))
     return rows
 
 

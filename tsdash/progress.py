@@ -33,9 +33,10 @@ def carry_out(
     except KeyboardInterrupt:
         engine.cancel(run)
     future.result()
+    record = store.load(run)
     if bar:
-        bar.end()
-    return store.load(run)
+        bar.end(finished=record.state == "done")
+    return record
 
 
 class _Progress:
@@ -48,15 +49,17 @@ class _Progress:
         self._began = time.monotonic()
 
     def show(self, done: int, doing: str) -> None:
+        """`doing` is empty while the model is loaded, which may turn out to be none: no line promises its cases."""
         if self._terminal:
             filled = round(30 * done / max(1, self._total))
             line = f"\r{'━' * filled}{'─' * (30 - filled)} {done} of {self._total} · {doing}"
             print(line[:110].ljust(110), end="", file=sys.stderr, flush=True)
-        elif done * 10 // max(1, self._total) > self._told:
+        elif (done or doing) and done * 10 // max(1, self._total) > self._told:
             self._told = done * 10 // max(1, self._total)
             print(f"tsdash: {done} of {self._total} cases", file=sys.stderr, flush=True)
 
-    def end(self) -> None:
+    def end(self, *, finished: bool) -> None:
         if self._terminal:
             print("\r" + " " * 110 + "\r", end="", file=sys.stderr)
-        print(f"tsdash: finished in {formats.duration(time.monotonic() - self._began)}", file=sys.stderr)
+        if finished:
+            print(f"tsdash: finished in {formats.duration(time.monotonic() - self._began)}", file=sys.stderr)

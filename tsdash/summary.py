@@ -65,7 +65,8 @@ def markdown(report: dict[str, Any]) -> str:
         name: mode["latency"]["break_even"] for name, mode in report["modes"].items() if "break_even" in mode["latency"]
     }
     lines += ["", *(f"- **{name}**: {_plain(found['sentence'])}" for name, found in paid.items())] if paid else []
-    lines += [_plain(line) for line in _measured(report["modes"].values())]
+    for line in _measured(report["modes"].values()):
+        lines += ["", _plain(line)]
     environment = report["environment"]
     shown = [f"{name} {environment[name]}" for name in ("tsdash", "torch", "python", "cpu") if environment.get(name)]
     lines += ["", f"<sub>{_plain(', '.join(shown))}; model sha256 {report['model']['sha256'][:12]}</sub>"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tsdash import plan, spec
 from tsdash.diagnose.answers import Result
 from tsdash.diagnose.recorder import Event
-from tsdash.diagnose.sites import ITERATION, ROUTE, TEST
+from tsdash.diagnose.sites import ITERATION, ROUTE, TEST, Site
 from tsdash.diagnose.suspects import Suspect
 from tsdash.tracebacks import message_of
 
@@ -60,8 +60,8 @@ def difference(suspect: Suspect, case: spec.Case, base: spec.Case) -> str:
     where = plan.describe(case, base)
     if site.kind == ROUTE:
         return f"`{shortened(site.code)}` is entered in one of the two runs only: while exporting or at {where}."
-    unit = " rounds" if site.kind == ITERATION else ""
-    return f"{_capital(construct(suspect))}: {shown(suspect.base)}{unit} while exporting, {shown(suspect.trigger)}{unit} in eager at {where}."
+    exporting, eager = (f"{shown(event)}{_unit(site, event)}" for event in (suspect.base, suspect.trigger))
+    return f"{_capital(construct(suspect))}: {exporting} while exporting, {eager} in eager at {where}."
 
 
 def baked(suspect: Suspect) -> tuple[spec.Baked, ...]:
@@ -69,8 +69,7 @@ def baked(suspect: Suspect) -> tuple[spec.Baked, ...]:
     site = suspect.site
     if site.kind == ROUTE:
         return ()
-    unit = " rounds" if site.kind == ITERATION else ""
-    exporting, eager = (f"{shown(event)}{unit}" for event in (suspect.base, suspect.trigger))
+    exporting, eager = (f"{shown(event)}{_unit(site, event)}" for event in (suspect.base, suspect.trigger))
     return (spec.Baked(code=shortened(site.code), exporting=exporting, eager=eager),)
 
 
@@ -88,6 +87,13 @@ def guard(actual: Result, mode: str) -> str:
     if not said.startswith(_GUARD):
         return ""
     return f"{mode} checks this in every call and raises where it does not hold, `{said}`: no wrong answer, and none at all."
+
+
+def _unit(site: Site, event: Event) -> str:
+    """What the value of an event counts."""
+    if site.kind != ITERATION:
+        return ""
+    return " round" if event.value == 1 else " rounds"
 
 
 def shown(event: Event) -> str:
