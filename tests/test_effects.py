@@ -8,7 +8,7 @@ import torch
 from tsdash import contract, effects
 from tsdash.calling import observe
 from tsdash.judge import judge
-from tsdash.spec import Case, CaseResult, ContractChange, Export, Side
+from tsdash.spec import Case, CaseResult, ContractChange, ErrorFacts, Export, Side
 from tsdash.verdicts import verdict
 
 CASE = Case(id="c1", dims={})
@@ -76,13 +76,38 @@ def test_other_strides_are_noted_and_do_not_count():
 
 
 def test_inputs_that_both_sides_write_to_are_compared_by_their_values():
-    """Rounding is no change, another value is."""
-    assert changes(lambda x: x.add_(1).exp(), lambda x: x.add_(1 + 1e-7).exp()) == ()
+    """Rounding is no change, another value is; where eager does it as well that is noted, after all that differs."""
+    (alike,) = changes(lambda x: x.add_(1).exp(), lambda x: x.add_(1 + 1e-7).exp())
+    assert contract.sentence(alike) == "Eager's forward itself writes to args[0], and so does the export."
+    assert not contract.counts(alike)
     (change,) = changes(lambda x: x.add_(1).exp(), lambda x: x.add_(1.5).exp())
     assert (
         contract.sentence(change)
         == "args[0] is written to otherwise (max |Δ| 0.50) by the export, and written to by eager."
     )
+
+
+def test_what_is_noted_of_a_mode_begins_with_what_differs():
+    """That both sides write to an input comes last; where nothing is noted, the cases that can tell are counted."""
+    strides = ContractChange(what="strides", path="output", expected="(3, 1)", actual="(1, 2)")
+    alike = ContractChange(what="alike", path="args[0]", expected="written to", actual="written to")
+    returned = Side(ended="returned")
+    plain = CaseResult(case=CASE, mode="trace", eager=returned, exported=returned)
+    noted = contract.notable(None, [(r, judge(r)) for r in [replace(plain, contract=(alike, strides))]])
+    assert [said.split()[0] for said in noted] == ["output", "Eager's"]
+    raising = replace(plain, eager=Side(ended="raised"), exported=Side(ended="raised"))
+    both = [(r, judge(r)) for r in (plain, raising)]
+    assert contract.nothing(both[:1]) == "Nothing: inputs, shared memory, strides and state are as with eager."
+    assert contract.nothing(both).endswith("as with eager in 1 of 2 cases, those in which both return.")
+    assert contract.nothing(both[1:]) == "Nothing can be said: in no case do eager and the export both return."
+
+
+def test_an_export_that_failed_is_told_nothing_after_loading():
+    """There is none to be loaded."""
+    failed = Export(mode="trace", seconds=0.0, ended="raised", error=ErrorFacts(type="E", message="m"))
+    case = replace(CASE, training=False)
+    result = CaseResult(case=case, mode="trace", eager=Side(), exported=Side(ended="export_error", error=failed.error))
+    assert contract.kept(failed, [(result, judge(result))]) == ()
 
 
 def test_a_change_that_counts_forbids_shipping_and_leaves_the_outcome():
@@ -94,7 +119,7 @@ def test_a_change_that_counts_forbids_shipping_and_leaves_the_outcome():
     found = verdict([result])
     assert (found.outcome, found.verdict) == ("identical", "do_not_ship")
     assert found.reasons == (
-        "In 1 of 1 cases a caller sees that args[0] is left alone by the export, and written to by eager.",
+        "In the one case a caller sees that args[0] is left alone by the export, and written to by eager.",
     )
     assert judge(result).detail.endswith("But args[0] is left alone by the export, and written to by eager.")
 

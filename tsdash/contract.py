@@ -29,6 +29,8 @@ def sentence(change: ContractChange) -> str:
     """The change in a sentence."""
     if change.what == "input":
         return f"{change.path} is {change.actual} by the export, and {change.expected} by eager."
+    if change.what == "alike":
+        return f"Eager's forward itself writes to {change.path}, and so does the export."
     if change.what == "memory" and change.expected == OWN_MEMORY:
         other = change.actual.removeprefix("the memory of ")
         return f"{change.path} lies in {change.actual}, in eager in {OWN_MEMORY}: writing to {other} changes it."
@@ -48,19 +50,38 @@ def kept(export: Export | None, judged: Judged) -> tuple[str, ...]:
 
 def notable(export: Export | None, judged: Judged) -> tuple[str, ...]:
     """Only what the mode does not keep, for a summary."""
-    both = [result for result, _ in judged if result.eager.ended == result.exported.ended == "returned"]
-    found = dict.fromkeys(sentence(change) for result in both for change in result.contract)
+    changes = [change for result in _returned(judged) for change in result.contract]
+    found = dict.fromkeys(map(sentence, sorted(changes, key=lambda change: change.what == "alike")))
     own = _of_export(export) if export is not None and export.error is None else ()
     return (*list(found)[:MOST_NAMED], *own)
 
 
+def nothing(judged: Judged) -> str:
+    """What is said where nothing is `notable`: of which cases that is known."""
+    both, ran = len(_returned(judged)), sum(judgement.outcome != "not_run" for _, judgement in judged)
+    if not both:
+        return "Nothing can be said: in no case do eager and the export both return."
+    where = (
+        ""
+        if both == ran
+        else f" in {formats.count(both)} of {formats.counted(ran, 'case')}, those in which both return"
+    )
+    return f"Nothing: inputs, shared memory, strides and state are as with eager{where}."
+
+
+def _returned(judged: Judged) -> list[CaseResult]:
+    """The results in which both sides return, so that a caller has something to see."""
+    return [result for result, _ in judged if result.eager.ended == result.exported.ended == "returned"]
+
+
 def _kept(export: Export | None, judged: Judged) -> Iterator[str]:
-    both = [r for r, _ in judged if r.eager.ended == r.exported.ended == "returned"]
+    both = _returned(judged)
     if both:
         yield from _of_calls(both)
     if export is not None and export.error is None:
         yield from _of_export(export)
-    yield from _of_switches(judged)
+    if export is None or export.error is None:
+        yield from _of_switches(judged)
 
 
 def _of_calls(both: Sequence[CaseResult]) -> Iterator[str]:

@@ -60,23 +60,25 @@ def answer(called: Called, args: tuple[Any, ...], kwargs: dict[str, Any]) -> lis
 
 
 def changes(actual: Seen, expected: Seen) -> tuple[ContractChange, ...]:
-    """Everything in which the two calls differ, values and structure of the outputs aside."""
+    """Everything in which the two calls differ, values and structure of the outputs aside; and inputs that both write to."""
     return (*_changes(actual[0], expected[0]), *_other_values(actual, expected))
 
 
 def _other_values(actual: Seen, expected: Seen) -> Iterator[ContractChange]:
-    """Inputs that both calls have written to, each to another effect than rounding."""
+    """Inputs that both calls have written to: otherwise, where it is more than rounding, or alike."""
     sides = [
         dict(zip(seen.changed, leaves[len(leaves) - len(seen.changed) :], strict=True))
         for seen, leaves in (actual, expected)
     ]
-    for path, tensor in sides[0].items():
-        other = sides[1].get(path, tensor)
+    for path in (path for path in sides[0] if path in sides[1]):
+        tensor, other = sides[0][path], sides[1][path]
         if other.shape != tensor.shape:
             yield ContractChange(what="input", path=path, expected=WRITTEN_TO, actual="given another shape")
         elif not within_noise(facts := compare(tensor, other, path=path)):
             off = f"written to otherwise (max |Δ| {formats.delta(facts.max_abs)})"
             yield ContractChange(what="input", path=path, expected=WRITTEN_TO, actual=off)
+        else:
+            yield ContractChange(what="alike", path=path, expected=WRITTEN_TO, actual=WRITTEN_TO)
 
 
 def saved(

@@ -10,22 +10,22 @@ from tsdash.ui import service
 from tsdash.ui.page import as_markdown, section
 from tsdash.ui.service import Loaded
 
-NOTHING = "Nothing: inputs, shared memory, strides and state are as with eager."
-
 
 def kept(loaded: Loaded, mode: str) -> None:
     """The first difference as heading, or that there is none; the rest below. Nothing for a mode that never ran."""
-    sentences, notable = _said(service.version(loaded), mode, loaded)
+    sentences, heading = _said(service.version(loaded), mode, loaded)
+    if not heading:
+        return
+    section("What else changed?", heading, anchor="kept")
     if not sentences:
         return
-    section("What else changed?", notable[0] if notable else NOTHING, anchor="kept")
     with st.expander(f"What {as_markdown(mode)} keeps beside the values", icon=":material/rule:"):
         st.markdown("\n".join(f"- {as_markdown(said)}" for said in sentences))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _said(version: str, mode: str, _loaded: Loaded) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the mode keeps, and what of it is notable."""
+def _said(version: str, mode: str, _loaded: Loaded) -> tuple[tuple[str, ...], str]:
+    """What the mode keeps, and the sentence that heads it; empty for a mode that never ran."""
     record = _loaded.record
     outcomes = {case.id: outcome for name, case, outcome in _loaded.cells if name == mode}
     judged = [
@@ -34,4 +34,6 @@ def _said(version: str, mode: str, _loaded: Loaded) -> tuple[tuple[str, ...], tu
         if result.mode == mode
     ]
     export = record.exports.get(mode)
-    return contract.kept(export, judged), contract.notable(export, judged)
+    notable = contract.notable(export, judged)
+    heading = (notable[0] if notable else contract.nothing(judged)) if judged else ""
+    return contract.kept(export, judged), heading
