@@ -68,9 +68,14 @@ def test_sizes_that_agree_are_tried_twice_as_large_and_no_further():
 @pytest.mark.parametrize(
     ("fails", "sizes", "said"),
     [
-        (lambda n: n > 8, (1, 7, 8, 9, 10, 16), "n: fails from 9 up; agrees at every size tried from 1 to 8."),
-        (lambda n: n < 2, (1, 2, 3, 5, 6), "n: fails at 1; agrees from 2 to 6."),
-        (lambda n: not 2 < n < 6, (1, 2, 3, 5, 6, 7), "n: fails from 2 down and from 6 up; agrees from 3 to 5."),
+        (lambda n: n > 8, (1, 7, 8, 9, 10, 16), "n: fails from 9 up (tried: 9, 10 and 16); agrees at 1, 4, 7 and 8."),
+        (lambda n: n < 2, (1, 2, 3, 5, 6), "n: fails at 1; agrees at 2 to 6."),
+        (lambda n: n == 5, (1, 3, 5), "n: fails at 5, the largest size tried; agrees at 1, 3 and 4."),
+        (
+            lambda n: not 2 < n < 6,
+            (1, 2, 3, 5, 6, 7),
+            "n: fails from 2 down (tried: 1 and 2) and from 6 up (tried: 6 and 7); agrees at 3 to 5.",
+        ),
         (lambda n: n % 2 == 1, (1, 3, 5, 6, 8), "n: agrees at multiples of 2 alone (4, 6 and 8), fails at 1, 3 and 5."),
         (lambda n: n in (5, 6), (1, 3, 5, 6, 8), "n: fails at 5 and 6, and agrees at 1, 3, 4 and 8."),
         (lambda n: n != 4, (1, 3, 5), "n: agrees at 4 alone, fails at 1, 3 and 5."),

@@ -28,16 +28,22 @@ def _sizes(found: Frontier) -> str:
         return f"fails at {_list(found.fail)}, and agrees at {_list(found.agree)}"
     if found.agree == (found.base,):
         return f"agrees at {found.base} alone, fails at {_list(found.fail)}"
-    sides = [_side(edge, word) for edge, word in ((found.down, "down"), (found.up, "up")) if edge.fails is not None]
-    span = f"{found.agree[0]} to {found.agree[-1]}"
-    whole = len(found.agree) == found.agree[-1] - found.agree[0] + 1
-    return f"fails {' and '.join(sides)}; agrees {'from' if whole else 'at every size tried from'} {span}"
+    sides = [_side(found, edge) for edge in (found.down, found.up) if edge.fails is not None]
+    return f"fails {' and '.join(sides)}; agrees at {_list(found.agree)}"
 
 
-def _side(edge: Edge, word: str) -> str:
+def _side(found: Frontier, edge: Edge) -> str:
+    """Where one side of the base fails, and what of the sizes beyond and before was tried."""
     assert edge.fails is not None
+    up = edge.fails > found.base
+    tried = [size for size in found.fail if (size > found.base) is up]
+    if len(tried) > 1:
+        where = f"from {edge.fails} {'up' if up else 'down'} (tried: {_list(tried)})"
+    elif edge.fails == 1:
+        where = "at 1"
+    else:
+        where = f"at {edge.fails}, the {'largest' if up else 'smallest'} size tried"
     gap = abs(edge.fails - edge.agrees) > 1
-    where = "at 1" if edge.fails == 1 else f"from {edge.fails} {word}"
     return where + (f" (between {edge.agrees} and {edge.fails} nothing is known)" if gap else "")
 
 
