@@ -130,6 +130,14 @@ def test_a_wrong_option_is_refused(arguments: tuple[object, ...], options: dict[
         tsdash.check(*arguments, **options)
 
 
+def test_inputs_that_the_model_does_not_take_are_no_export_error() -> None:
+    """Eager's own message, with the line."""
+    with pytest.raises(
+        ModelError, match=r"eager itself raises on the base inputs: RuntimeError: mat1 and mat2 .* \(2x8 and 4x2\)"
+    ):
+        tsdash.check(nn.Linear(4, 2).eval(), torch.ones(2, 8), effort="quick")
+
+
 def test_a_model_that_cannot_be_built_says_where() -> None:
     """What the user's function raises in the worker comes back with its message."""
 

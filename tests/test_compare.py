@@ -629,3 +629,26 @@ def test_the_oracle_holds_both_sides_against_float64(
     rms = [math.hypot(*values) / math.sqrt(max(1, len(rows))) for values in errors]
     assert (got.actual_max, got.expected_max, got.scale_max) == tuple(tops)
     assert (got.actual_rms, got.expected_rms, got.scale_rms) == pytest.approx(tuple(rms))
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "told"),
+    [
+        ([math.nan, math.nan], [math.nan, math.nan], True),
+        ([math.nan, 1.0], [math.nan, 1.0], False),
+        ([math.nan, math.nan], [math.nan, 1.0], False),
+        ([], [], False),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.complex64])
+def test_outputs_of_nothing_but_nan_are_told(actual, expected, told, dtype):
+    assert compare(torch.tensor(actual, dtype=dtype), torch.tensor(expected, dtype=dtype), path="").only_nan is told
+
+
+def test_one_number_among_a_million_nan_is_found():
+    """In the last of many chunks; integers are never NaN."""
+    nan = torch.full((1_000_003,), math.nan)
+    assert compare(nan, nan.clone(), path="").only_nan
+    nan[-1] = 0
+    assert not compare(nan, nan.clone(), path="").only_nan
+    assert not compare(torch.ones(2, dtype=torch.int64), torch.ones(2, dtype=torch.int64), path="").only_nan

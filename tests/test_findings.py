@@ -45,6 +45,17 @@ def test_without_a_finished_mode_there_is_no_verdict() -> None:
     assert findings.recommendation({}, cells(script="i...")) == "No verdict yet: no mode has run all of its cases."
 
 
+def test_cases_in_which_both_raise_are_not_counted_as_answers() -> None:
+    """Of equal bits and of noise alike."""
+    found = {"script": replace(verdict("ship"), raised=1)}
+    assert findings.recommendation(found, cells(script="iiii")) == (
+        "Ship script: same bits in 3 of 4 cases, both raise in 1."
+    )
+    assert findings.recommendation(found, cells(script="iinn")) == (
+        "Ship script: same answers in 3 of 4 cases, bit for bit in 1, both raise in 1."
+    )
+
+
 def test_noise_is_told_from_equal_bits() -> None:
     """Within noise is the same answer, not the same bits."""
     text = findings.recommendation({"script": verdict("ship")}, cells(script="iinn"))
@@ -88,59 +99,6 @@ def test_failure_and_doubt_are_both_told() -> None:
     """One fails, one cannot be judged."""
     mixed = {"trace": verdict("do_not_ship", "x"), "script": verdict("inconclusive", "y")}
     assert findings.recommendation(mixed, []) == "Ship none of them: 1 mode fails. script could not be judged."
-
-
-@pytest.mark.parametrize(
-    ("rows", "sentence"),
-    [
-        ({"trace": "iiii", "script": "inii"}, "Never: both modes agree with eager in all 4 cases."),
-        ({"trace": "iiii"}, "Never: trace agrees with eager in all 4 cases."),
-        ({"trace": "imii"}, "trace fails on negative values."),
-        ({"trace": "immi"}, "trace fails on negative values and in training."),
-        ({"trace": "imii", "freeze": "imii"}, "Two modes fail on negative values."),
-        ({"trace": "immi", "freeze": "imii"}, "Two modes fail on negative values, trace in training."),
-        ({"trace": "mmmm", "script": "iiii"}, "trace fails in every case."),
-        ({"trace": "mmmm", "script": "cccc"}, "Every mode fails in every case."),
-        ({"trace": "mmmm", "script": "iiim"}, "script fails at other sizes of batch; trace fails in every case."),
-        ({"trace": "...."}, "No case has run yet."),
-        ({"trace": "m..."}, "trace fails in every case."),
-    ],
-)
-def test_where_it_fails(rows: dict[str, str], sentence: str) -> None:
-    """Modes are counted or named, places are told in words, what fails always comes last."""
-    assert findings.where_it_fails(cells(**rows)) == sentence
-
-
-def test_many_values_are_summed_up() -> None:
-    """A heading lists three names at most."""
-    kinds = [Case(id=f"v{i}", dims={}, values=f"x{i}", varied="values") for i in range(6)]
-    table = [("trace", case, "mismatch") for case in kinds] + [("trace", BASE, "identical")]
-    assert findings.where_it_fails(table) == "trace fails on x0, x1, x2 and 3 other values."
-
-
-def test_many_axes_are_summed_up() -> None:
-    """A heading lists three places at most."""
-    kinds = [Case(id=f"v{name}", dims={}, varied=name) for name in ("base", "values", "seed", "grad", "call", "layout")]
-    table = [("trace", case, "mismatch") for case in kinds] + [("trace", NEGATIVE, "identical")]
-    assert findings.where_it_fails(table) == (
-        "trace fails on the base case, on given values, with other seeds and in 3 other respects."
-    )
-
-
-@pytest.mark.parametrize(
-    ("case", "phrase"),
-    [
-        (Case(id="a", dims={}, dtype="float16", varied="dtype"), "in float16"),
-        (Case(id="a", dims={}, dtype="inputs:float64", varied="dtype"), "on float64 inputs"),
-        (Case(id="a", dims={}, device="cuda", varied="device"), "on cuda"),
-        (Case(id="a", dims={}, training=False, varied="training"), "in evaluation"),
-        (Case(id="a", dims={}, call=3, varied="call"), "on call 3"),
-        (Case(id="a", dims={"h": 1}, varied="h · values"), "where h · values change together"),
-    ],
-)
-def test_places_end_a_sentence(case: Case, phrase: str) -> None:
-    """What was varied is said as a person would say it."""
-    assert findings.place([case]) == phrase
 
 
 @pytest.mark.parametrize(
@@ -227,6 +185,9 @@ def test_nothing_is_explained_where_nothing_is_wrong() -> None:
     """A cause of other cases does not speak about a case that agrees."""
     causes = (Cause(cause="baked_control_flow", message="The branch"),)
     assert findings.why(causes, "identical", "") == "Nothing to explain: this case gives the same bits."
+    assert findings.why(causes, "identical", "", raised=True) == (
+        "Both raise: eager refuses this input, and so does the export."
+    )
 
 
 def test_progress_is_one_line() -> None:

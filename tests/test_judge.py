@@ -64,6 +64,21 @@ def test_how_both_sides_end_decides_first(eager, exported, outcome):
     assert judge(result(eager=eager, exported=exported)).outcome == outcome
 
 
+def test_the_type_of_an_error_is_named_once():
+    """TorchScript's messages begin with it."""
+    error = ErrorFacts(type="RuntimeError", message="\nRuntimeError: select(): index 4 out of range\n")
+    judgement = judge(replace(result(), exported=Side(ended="raised", error=error)))
+    assert judgement.detail == "Eager returns, the export raises: RuntimeError: select(): index 4 out of range"
+
+
+def test_who_is_nearer_to_float64_is_told_with_its_measure():
+    """By the largest error it may be the other side, and that stands in the table beside it."""
+    one = Oracle(expected_rms=1e-7, actual_rms=2e-7, expected_max=2e-6, actual_max=1e-6, scale_rms=1.0, scale_max=1.0)
+    assert judge(result(replace(DIFFERENT, oracle=one))).detail.endswith(
+        "eager is nearer to float64, by the rms error."
+    )
+
+
 def test_the_same_bits_are_identical():
     assert judge(result(SAME)).outcome == "identical"
 
@@ -253,7 +268,7 @@ def test_a_sweep_that_reaches_everything_says_so() -> None:
     """Nothing of forward is left out of the verdict."""
     found = _reached(Reach(lines=4, lines_run=4, branches=2, branches_run=2), "trace")
     assert found.verdict == "ship"
-    assert found.reasons[-1] == "They run every line and every branch of forward."
+    assert found.reasons[-1] == "The cases run every line and every branch of forward."
 
 
 def test_float64_is_no_referee_of_a_model_that_decides_by_dtype():

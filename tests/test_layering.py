@@ -98,8 +98,9 @@ store              | spec errors environment records schema                     
 saved              | spec errors models exporters store                                 |
 libraries          | spec                                                               |
 recommendation     | formats stats                                                      |
-verdicts           | spec exporters stats contract judge records libraries              |
-                   | recommendation                                                     |
+caveats            | spec formats exporters judge                                       |
+verdicts           | spec formats exporters stats contract judge records libraries      |
+                   | recommendation caveats                                             |
 rejudge            | spec errors judge records verdicts                                 |
 archive            | spec errors schema store                                           |
 search             | spec formats plan judge records                                    |
@@ -108,6 +109,7 @@ engine             | spec errors formats environment tracebacks models exporters
 engine.coldstart   | worker engine                                                      |
 engine.zygote      | engine (worker)                                                    | (torch)
 findings           | spec formats stats judge                                           |
+failures           | spec formats findings                                              |
 contrast           | spec formats findings                                              |
 past               | spec formats                                                       |
 tables             | spec plan stats judge records findings                             | numpy pandas
@@ -122,13 +124,13 @@ report             | spec formats tokens exporters stats contract judge records 
                    | verdicts rejudge search findings tables plots                      |
 figures            | spec formats judge elements plots                                  | numpy
 ui.marks           | spec records ui.html                                               |
-document           | spec formats tokens plan judge stats elements records findings     | jinja2 markupsafe
+document           | spec formats tokens plan judge stats elements records findings failures | jinja2 markupsafe
                    | tables plots ui.style ui.html ui.marks overview figures            |
 takeaway           | errors records store tables summary report document                | pandas
 result             | spec stats judge records store verdicts findings tables ui.style   | (pandas)
                    | ui.html recommendation overview summary report takeaway            |
-api                | spec errors models inputs exporters plan store engine progress     |
-                   | result                                                             |
+api                | spec errors models inputs exporters plan store verdicts engine     |
+                   | progress result                                                    |
 testing            | plan judge summary result api                                      |
 cli                | spec errors formats tokens environment models transforms inputs    |
                    | exporters plan stats judge repro diagnose.catalogue records store  |
@@ -138,7 +140,8 @@ __main__           | cli                                                        
 ui                 | spec errors formats tokens environment models transforms inputs    | numpy pandas streamlit
                    | exporters plan elements stats judge repro diagnose.catalogue study |
                    | graph graphdiff layout                                             |
-                   | records store verdicts search archive engine findings past tables plots |
+                   | records store caveats verdicts search archive engine findings past |
+                   | failures tables plots                                              |
                    | report libraries recommendation rejudge glossary contrast ui.style |
                    | ui.html ui.marks overview contract figures takeaway                |
 """

@@ -60,6 +60,12 @@ def test_where_none_ships_the_nearest_is_named_but_not_recommended() -> None:
     )
 
 
+def test_a_mode_that_fails_nowhere_says_why_it_is_not_recommended() -> None:
+    """It agrees in every case, and too little is known all the same."""
+    unsure = replace(SCRIPT, verdict="inconclusive", reason="It was not tried on cuda.")
+    assert recommend([unsure]).reasons[1:] == ("script fails in no case, but it was not tried on cuda.",)
+
+
 def test_where_nothing_agrees_no_mode_is_near() -> None:
     assert recommend([bad(TRACE, 0)]).reasons == ("No mode can be shipped as it is.",)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tsdash import inputs as sweep_inputs
-from tsdash import models, plan
+from tsdash import models, plan, verdicts
 from tsdash.engine.core import Engine
 from tsdash.errors import ModelError, OptionError, unknown
 from tsdash.exporters import EXPORTERS
@@ -53,7 +53,7 @@ def check(
     progress: whether to show progress on standard error; unless said, on a terminal.
 
     The model stays as it is: workers get a copy. Raises OptionError for a choice that does not exist, ModelError for a model
-    that cannot be taken along or loaded.
+    that cannot be taken along or loaded, or that does not take the inputs itself.
     """
     source, parcel = _source(model, inputs, kwargs, axes)
     checked = _checked_modes(modes)
@@ -81,6 +81,8 @@ def check(
         raise ModelError(record.failure.message, file=record.failure.file, line=record.failure.line)
     if record.state != "done":
         raise OptionError(f"The run was {record.state}; what it found until then is kept as run {record.id}.")
+    if refusal := verdicts.refusal(record):
+        raise ModelError(refusal)
     return Result(record=record, store=engine.store)
 
 

@@ -10,13 +10,12 @@ from typing import Any
 
 import torch
 
-from tsdash import effects, exporters, inputs, questions, tensorfile, thresholds, tree
+from tsdash import effects, exporters, inputs, questions, seeds, tensorfile, thresholds, tree
 from tsdash.calling import Called, default_dtype, observe, run, same_bits
 from tsdash.errors import ModelError
 from tsdash.models import uploads
 from tsdash.models.loading import Loaded, blame, load
 from tsdash.pristine import Pristine
-from tsdash.seeds import seed_all
 from tsdash.spec import (
     CONTROL,
     EAGER,
@@ -137,12 +136,14 @@ class Author:
         description = from_json(Description, request["description"])
         notes: list[str] = []
         first, called = self._leaves(case)
+        draws = seeds.drawn_since(case.seed)
         again, _ = self._leaves(case)
         deterministic = same_bits(first, again)
-        stochastic = False
+        stochastic = switchable = False
         if called.seconds < _QUICK_CALL_S and deterministic:
             reseeded, _ = self._leaves(case, seed=case.seed + 7919)
             stochastic = not same_bits(first, reseeded)
+            switchable = description.training and self._minds_eval(case, first)
             elsewhere = replace(case, seed=case.seed + 1)
             other, _ = self._leaves(elsewhere, seed=case.seed)
             if same_bits(first, other) and description.inputs and self._inputs_differ(case, elsewhere):
@@ -159,8 +160,22 @@ class Author:
         if stochastic:
             notes.append("Eager draws random numbers: every comparison is made under one seed on both sides.")
         numbers = thresholds.named(self.loaded, self.pristine.model)
-        checked = replace(description, deterministic=deterministic, stochastic=stochastic, thresholds=numbers)
-        return replace(checked, notes=(*description.notes, *notes))
+        return replace(
+            description,
+            deterministic=deterministic,
+            stochastic=stochastic,
+            draws=draws,
+            switchable=switchable,
+            thresholds=numbers,
+            notes=(*description.notes, *notes),
+        )
+
+    def _minds_eval(self, case: Case, before: list[torch.Tensor]) -> bool:
+        """Whether eager answers otherwise than `before` once it is in evaluation mode."""
+        try:
+            return not same_bits(before, self._leaves(replace(case, training=False))[0])
+        except Exception:  # a model raises what it likes
+            return True
 
     def _inputs_differ(self, *cases: Case) -> bool:
         one, other = (tree.flatten(inputs.build(self.loaded, case))[1] for case in cases)
@@ -235,7 +250,7 @@ class Author:
         mode = request["mode"]
         case, dynamic = self._moving(mode, case)
         args, kwargs = questions.given(self.loaded, Question(case=case, arguments=self._arguments(request)))
-        seed_all(case.seed)
+        seeds.seed_all(case.seed)
         return exporters.run(
             mode,
             self._fresh(),

@@ -39,6 +39,7 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> Outpu
         dtype=str(expected.dtype).removeprefix("torch."),
         elements=expected.numel(),
         identical=totals.same,
+        only_nan=totals.same and _only_nan(expected, sides[1]),
         max_abs=totals.max_abs,
         mean_abs=lengths.mean_abs,
         l2=lengths.l2,
@@ -56,6 +57,17 @@ def compare(actual: torch.Tensor, expected: torch.Tensor, *, path: str) -> Outpu
         worst=_worst(*sides, tuple(expected.shape), totals),
         histogram=histogram,
     )
+
+
+def _only_nan(tensor: torch.Tensor, reader: Reader) -> bool:
+    """Whether a tensor has elements and all are NaN; it is read as far as the first that is not, nearly always the first."""
+    if not (tensor.is_floating_point() or tensor.is_complex()) or not tensor.numel():
+        return False
+    (first,) = reader.numbers_at(np.zeros(1, np.intp))
+    if first == first:  # NaN alone is not itself
+        return False
+    spans = (some for _, (some,) in chunks.together((reader,)))
+    return all(bool(chunks.as_tensor(some, tensor.dtype).isnan().all()) for some in spans)
 
 
 def _flips_of(actual: torch.Tensor, expected: torch.Tensor) -> Flips | None:

@@ -55,6 +55,11 @@ class Exporter:
     branches: bool = True  # decisions on the inputs stay decisions, or the export refuses them; a trace keeps one way
 
     @property
+    def frozen(self) -> bool:
+        """Whether its weights are constants: such an artefact keeps its dtype, and has no training mode."""
+        return self.switches and not self.casts
+
+    @property
     def without_python(self) -> bool:
         """Whether the artefact runs where there is no Python."""
         return "Python" not in self.runtime

@@ -83,6 +83,7 @@ class OutputFacts:
     dtype: str
     elements: int
     identical: bool  # in dtype and bits, any NaN being like any other; −0.0 is not 0.0
+    only_nan: bool = False  # every element is NaN on both sides
     max_abs: float = 0.0  # this and the next four over the elements that do not disagree in NaN or Inf
     mean_abs: float = 0.0
     l2: float = 0.0
@@ -126,9 +127,10 @@ class Noise:
 
 @dataclass(frozen=True, kw_only=True)
 class ContractChange:
-    """Something beside values and structure in which the export is not like eager. Whether it counts is for `judge`."""
+    """Something that a caller sees beside values and structure, nearly always a difference from eager. Whether it counts is for
+    `contract`."""
 
-    what: str  # "input", "memory", "strides"; of an export: "state", "saved"
+    what: str  # "input", "memory", "strides", "alike": an input that both write to; of an export: "state", "saved"
     path: str  # of the output, the input or the attribute
     expected: str
     actual: str

@@ -33,7 +33,7 @@ def recommendation(
     shippable = [mode for mode, verdict in verdicts.items() if verdict.verdict == "ship"]
     chosen = recommended or (shippable[0] if shippable else None)
     if chosen is not None and chosen in shippable:
-        return f"Ship {chosen}: {_agreement(chosen, cells)}{_speed_clause((speed_ups or {}).get(chosen))}."
+        return f"Ship {chosen}: {_agreement(chosen, cells, verdicts[chosen].raised)}{_speed_clause((speed_ups or {}).get(chosen))}."
     unsure = [mode for mode, verdict in verdicts.items() if verdict.verdict == "inconclusive"]
     if unsure and len(unsure) == len(verdicts):
         return f"Inconclusive: {_lowered(verdicts[unsure[0]].reasons, 'nothing could be judged')}"
@@ -47,13 +47,15 @@ def recommendation(
     return f"Ship none of them: {formats.counted(failed, 'mode')} {'fails' if failed == 1 else 'fail'}.{rest}"
 
 
-def _agreement(mode: str, cells: Sequence[Cell]) -> str:
+def _agreement(mode: str, cells: Sequence[Cell], raised: int) -> str:
+    """`raised`: in so many cases both raise, and neither gives an answer."""
     outcomes = Counter(outcome for name, _, outcome in cells if name == mode and outcome != NOT_RUN)
-    total, same = sum(outcomes.values()), outcomes["identical"]
-    if same == total:
-        return f"same bits in {formats.count(same)} of {formats.counted(total, 'case')}"
+    total, same = sum(outcomes.values()), outcomes["identical"] - raised
+    refused = f", both raise in {formats.count(raised)}" if raised else ""
+    if same + raised == total:
+        return f"same bits in {formats.count(same)} of {formats.counted(total, 'case')}{refused}"
     good = same + outcomes["within_noise"]
-    return f"same answers in {formats.count(good)} of {formats.counted(total, 'case')}, bit for bit in {formats.count(same)}"
+    return f"same answers in {formats.count(good)} of {formats.counted(total, 'case')}, bit for bit in {formats.count(same)}{refused}"
 
 
 def _speed_clause(speed_up: SpeedUp | None) -> str:
@@ -72,107 +74,6 @@ def reasons(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     """The decisive facts of a verdict: the first two as one text, and the others."""
     ended = tuple(f"{text.rstrip(' .:;,')}." for text in verdict.reasons)
     return " ".join(ended[:SHOWN_REASONS]), ended[SHOWN_REASONS:]
-
-
-def where_it_fails(cells: Sequence[Cell]) -> str:
-    """On which cases how many modes fail: "Three modes fail on large values, two in training; export fails always."."""
-    run = [(mode, case, outcome) for mode, case, outcome in cells if outcome != NOT_RUN]
-    if not run:
-        return "No case has run yet."
-    modes = list(dict.fromkeys(mode for mode, _, _ in run))
-    failing = {(mode, case.id) for mode, case, outcome in run if outcome not in GOOD}
-    if not failing:
-        return _never(run, modes)
-    always = [mode for mode in modes if all((mode, case.id) in failing for name, case, _ in run if name == mode)]
-    some = [mode for mode in modes if mode not in always]
-    by_axis: dict[str, list[tuple[str, Case]]] = {}
-    for mode, case, _ in run:
-        if mode in some and (mode, case.id) in failing:
-            by_axis.setdefault(_axis(case), []).append((mode, case))
-    parts = _places(by_axis)
-    if always:
-        many = "Every mode" if len(always) == len(modes) and len(modes) > 1 else formats.joined(always)
-        verb = "fails" if len(always) == 1 or many == "Every mode" else "fail"
-        parts.append(f"{many} {verb} in every case")
-    return f"{_capital('; '.join(parts))}."
-
-
-def _never(run: Sequence[Cell], modes: Sequence[str]) -> str:
-    cases = len({case.id for _, case, _ in run})
-    every = "both" if len(modes) == 2 else f"all {formats.word(len(modes))}"
-    who = f"{modes[0]} agrees" if len(modes) == 1 else f"{every} modes agree"
-    return f"Never: {who} with eager in all {formats.counted(cases, 'case')}."
-
-
-def _places(by_axis: Mapping[str, Sequence[tuple[str, Case]]]) -> list[str]:
-    """ "three modes fail on large values, two in training" as one clause; a single mode is named."""
-    found = [
-        (list(dict.fromkeys(mode for mode, _ in hits)), place([case for _, case in hits])) for hits in by_axis.values()
-    ]
-    if not found:
-        return []
-    ranked = sorted(found, key=lambda item: -len(item[0]))
-    shown = _shown(len(ranked))
-    more = [f"in {len(ranked) - shown} other respects"] if shown < len(ranked) else []
-    if len({tuple(sorted(modes)) for modes, _ in ranked}) == 1:  # the same modes everywhere: one subject, many places
-        return [f"{_subject(ranked[0][0])} {formats.joined([where for _, where in ranked[:shown]] + more)}"]
-    clauses = [f"{_subject(ranked[0][0])} {ranked[0][1]}"]
-    clauses += [f"{_who(modes)} {where}" for modes, where in ranked[1:shown]]
-    return [", ".join(clauses + [f"some {text}" for text in more])]
-
-
-def _who(modes: Sequence[str]) -> str:
-    return modes[0] if len(modes) == 1 else formats.word(len(modes))
-
-
-def _subject(modes: Sequence[str]) -> str:
-    return f"{modes[0]} fails" if len(modes) == 1 else f"{formats.word(len(modes))} modes fail"
-
-
-def _capital(text: str) -> str:
-    """A capital for a word of ours; the name of a mode keeps its own letters."""
-    first = text.split(" ", 1)[0]
-    return text[0].upper() + text[1:] if first in {formats.word(n) for n in range(11)} else text
-
-
-def _axis(case: Case) -> str:
-    """What was varied, so finely that one phrase can name all its cases."""
-    if case.varied == "dtype":
-        return "inputs dtype" if case.dtype.startswith("inputs:") else "dtype"
-    return f"training {case.training}" if case.varied == "training" else case.varied
-
-
-def place(cases: Sequence[Case]) -> str:
-    """What was varied in cases of one axis, as it ends a sentence: "on negative values", "in training", "in float16"."""
-    case = cases[0]
-    if case.varied in case.dims:
-        return f"at other sizes of {case.varied}"
-    phrases = {
-        "base": "on the base case",
-        "values": f"on {_names([c.values for c in cases])} values",
-        "dtype": f"in {_names([c.dtype for c in cases])}",
-        "device": f"on {_names([c.device for c in cases])}",
-        "layout": f"on {_names([c.layout for c in cases])} inputs",
-        "training": "in training" if case.training else "in evaluation",
-        "grad": "with gradients on" if case.grad else "with gradients off",
-        "call": f"on call {_names([str(c.call) for c in cases])}",
-        "seed": "with other seeds",
-        "inputs": "on your own inputs",
-    }
-    if case.varied == "dtype" and case.dtype.startswith("inputs:"):
-        return f"on {_names([c.dtype.removeprefix('inputs:') for c in cases])} inputs"
-    return phrases.get(case.varied, f"where {case.varied} change together")
-
-
-def _names(names: Sequence[str]) -> str:
-    distinct = list(dict.fromkeys(names))
-    shown = _shown(len(distinct))
-    return formats.joined(distinct[:shown] + ([f"{len(distinct) - shown} other"] if shown < len(distinct) else []))
-
-
-def _shown(n: int) -> int:
-    """How many of n things a heading lists. A single one is never left over: naming it is as short."""
-    return n if n <= MOST_PARTS + 1 else MOST_PARTS
 
 
 def so_far(cells: Sequence[Cell]) -> str:
@@ -200,9 +101,11 @@ def so_far(cells: Sequence[Cell]) -> str:
     return f"{'; '.join(parts)}."
 
 
-def why(causes: Sequence[Cause], outcome: str, detail: str, *, altered: bool = False) -> str:
+def why(causes: Sequence[Cause], outcome: str, detail: str, *, altered: bool = False, raised: bool = False) -> str:
     """The best explained cause, or that there is nothing to explain, or that nothing known explains it. `altered`: whatever the
-    answers, a caller sees a difference beside them."""
+    answers, a caller sees a difference beside them. `raised`: both sides raise."""
+    if outcome == "identical" and raised:
+        return "Both raise: eager refuses this input, and so does the export."
     if outcome == "identical" and not altered:
         return "Nothing to explain: this case gives the same bits."
     if outcome == "within_noise" and not altered:

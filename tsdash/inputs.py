@@ -118,11 +118,27 @@ def to_device(structure: Any, device: str) -> Any:
     return nest(lambda tensor: tensor.detach().to(device).requires_grad_(tensor.requires_grad), structure)
 
 
+def has_device(name: str) -> bool:
+    """Whether tensors can be made on "cuda", "mps", "cuda:1", … here; "cpu" and "meta" are everywhere."""
+    import torch
+
+    kind, _, index = name.partition(":")
+    if kind in ("cpu", "meta"):
+        return True
+    if kind == "mps":
+        return torch.backends.mps.is_available()
+    backend: Any = getattr(torch, kind)
+    return bool(backend.is_available()) and int(index or 0) < backend.device_count()
+
+
 def build(loaded: Source, case: spec.Case) -> tuple[Args, Kwargs]:
     """The inputs of `case`: as make_inputs gives them for its dims and seed, or as a file has them, then values, dtype, device and layout.
 
-    The layout comes last because a copy to another device closes gaps. The same case gives the same bits.
+    The layout comes last because a copy to another device closes gaps. The same case gives the same bits. Raises ModelError
+    for a device that is not there.
     """
+    if not has_device(case.device):
+        raise ModelError(f"This machine has no {case.device}.")
     made = loaded.inputs(case.dims, seed=case.seed)
     if case.inputs:
         made = from_file(made, Path(case.inputs))

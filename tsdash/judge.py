@@ -100,7 +100,7 @@ def judge(result: CaseResult, tolerance: Tolerance | None = None) -> Judgement:
         blind = _blind_probe(eager, exported)
         if blind:
             return Judgement(outcome=NOT_RUN, detail=blind)
-    if eager.ended == "raised" and exported.ended == "raised":
+    if both_raise(result):
         return Judgement(outcome="identical", detail=f"Both raise; eager: {first_line(eager.error)}")
     if eager.ended == "raised":
         return Judgement(
@@ -265,12 +265,13 @@ def _excuse(facts: OutputFacts) -> str:
     delta = formats.delta(facts.max_abs)
     if facts.oracle is None:
         return f"max |Δ| is {delta}, within torch.testing's tolerance for {facts.dtype}."
-    nearer = (
-        "the export is nearer to float64"
-        if facts.oracle.actual_rms < facts.oracle.expected_rms
-        else "eager is nearer to float64"
-    )
-    return f"max |Δ| is {delta}, no more than {facts.dtype} arithmetic explains; {nearer}."
+    nearer = "the export" if facts.oracle.actual_rms < facts.oracle.expected_rms else "eager"
+    return f"max |Δ| is {delta}, no more than {facts.dtype} arithmetic explains; {nearer} is nearer to float64, by the rms error."
+
+
+def both_raise(result: CaseResult) -> bool:
+    """Whether eager refuses the input, and so does the export: agreement without an answer."""
+    return result.eager.ended == result.exported.ended == "raised"
 
 
 def counts_against(result: CaseResult, judgement: Judgement) -> bool:
@@ -306,4 +307,8 @@ def first_line(error: ErrorFacts | None) -> str:
     if "Traceback of TorchScript" in telling and len(lines) > 2:
         telling = lines[-1]
     shown = telling if len(telling) <= 240 else telling[:239] + "…"
-    return shown if error.type in ("timeout", "crash", "ModelError") else f"{error.type}: {shown}"
+    if error.type in ("timeout", "crash", "ModelError") or shown.startswith(
+        f"{error.type}: "
+    ):  # TorchScript repeats it
+        return shown
+    return f"{error.type}: {shown}"

@@ -78,6 +78,10 @@ def _nearest(contenders: Sequence[Contender]) -> tuple[str, ...]:
     if not tried:
         return ()
     best = max(tried, key=lambda one: (one.agreeing / one.judged, one.without_python, not one.deprecated))
+    if best.verdict == "inconclusive" and best.agreeing == best.judged:
+        first = best.reason.split(" ", 1)[0]
+        why = best.reason[:1].lower() + best.reason[1:] if first.isalpha() else best.reason
+        return (f"{best.mode} fails in no case, but {why}",) if why else ()
     cases = f"{formats.count(best.agreeing)} of {formats.counted(best.judged, 'case')}"
     return (f"{best.mode} is nearest: it gives the same answers in {cases}.",)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,3 +23,19 @@ def seed_all(seed: int) -> None:
         torch.mps.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)
+
+
+def drawn_since(seed: int) -> tuple[str, ...]:
+    """The modules whose random numbers were drawn, or seeded otherwise, since `seed_all(seed)`, on the CPU; seeds all again."""
+    now = _states()
+    seed_all(seed)
+    return tuple(name for name, state in _states().items() if state != now[name])
+
+
+def _states() -> dict[str, Hashable]:
+    numpys: Any = np.random.get_state(legacy=False)
+    return {
+        "torch": torch.default_generator.get_state().numpy().tobytes(),
+        "random": random.getstate(),
+        "numpy.random": (numpys["state"]["key"].tobytes(), numpys["state"]["pos"], numpys["has_gauss"]),
+    }

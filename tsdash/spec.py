@@ -177,7 +177,11 @@ class Description:
     inputs: tuple[TensorFacts, ...]
     training: bool
     deterministic: bool = True  # two eager calls under one seed agree bit for bit
-    stochastic: bool = False  # eager draws random numbers: another seed, another output
+    stochastic: bool = False  # another seed, another output of eager
+    draws: tuple[
+        str, ...
+    ] = ()  # whose random numbers eager's call of the base case draws: "torch", "random", "numpy.random"
+    switchable: bool = False  # it is in training mode, and eager answers otherwise in evaluation mode
     reach: Reach | None = None  # None: not measured, or not the user's own code
     thresholds: tuple[int, ...] = ()  # whole numbers that the user's code compares with
     notes: tuple[str, ...] = ()
@@ -234,6 +238,7 @@ class Verdict:
     outcome: str
     verdict: str
     reasons: tuple[str, ...]
+    raised: int = 0  # planned cases in which eager and the export raise alike, and nothing was compared
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tsdash import contract, stats
+from tsdash import caveats, contract, formats, stats
 from tsdash.exporters import EXPORTERS
-from tsdash.judge import GOOD, NOT_RUN, counts_against, eager_lost, first_line, judge
+from tsdash.judge import GOOD, NOT_RUN, both_raise, counts_against, eager_lost, first_line, judge
 from tsdash.libraries import libraries
 from tsdash.recommendation import Contender, Recommendation, recommend
 from tsdash.records import Record
@@ -28,22 +28,30 @@ def verdict(
 ) -> Verdict:
     """What the cases of one mode come to. `planned` is how many cases the sweep has, where not all have run; `judgements` are
     those of the results, where they have been judged already."""
-    known = judgements if judgements is not None else [judge(result) for result in results]
-    judged = [(r, judgement) for r, judgement in zip(results, known, strict=True) if judgement.outcome != NOT_RUN]
+    found = judgements if judgements is not None else [judge(result) for result in results]
+    known = list(zip(results, found, strict=True))
+    judged = [(result, judgement) for result, judgement in known if judgement.outcome != NOT_RUN]
+    swept = [(result, judgement) for result, judgement in judged if result.case.varied != SEARCH]
+    raised = sum(both_raise(result) for result, _ in swept)
     counts = Counter(judgement.outcome for _, judgement in judged)
     telling = [judgement.outcome for result, judgement in judged if not eager_lost(result, judgement)]
     outcome = max(telling or counts, key=OUTCOMES.index, default=NOT_RUN)
     fatal = [(result, judgement) for result, judgement in judged if counts_against(result, judgement)]
-    doubts = _doubts(judged, description, planned)
+    doubts = [*_doubts(judged, description, planned), *caveats.untried_devices(known)]
     if _eagers_own_fault(judged, description):
-        return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
+        return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts), raised=raised)
     altered = _altered(judged)
     if fatal or altered:
-        against = _against(fatal, sum(result.case.varied != SEARCH for result, _ in judged))
-        return Verdict(outcome=outcome, verdict="do_not_ship", reasons=(*against, *altered, *doubts))
+        notes = caveats.caveats(swept, description, agree=False)
+        reasons = (*_against(fatal, len(swept)), *altered, *doubts, *notes)
+        return Verdict(outcome=outcome, verdict="do_not_ship", reasons=reasons, raised=raised)
+    if empty := caveats.nothing_but_nan(judged):
+        return Verdict(outcome=outcome, verdict="inconclusive", reasons=(empty, *doubts), raised=raised)
+    notes = caveats.caveats(swept, description, agree=True)
     if doubts:
-        return Verdict(outcome=outcome, verdict="inconclusive", reasons=tuple(doubts))
-    return Verdict(outcome=outcome, verdict="ship", reasons=(*_in_favour(judged, counts), *_reached(description)))
+        return Verdict(outcome=outcome, verdict="inconclusive", reasons=(*doubts, *notes), raised=raised)
+    reasons = (_in_favour(swept, raised), *notes, *_reached(description))
+    return Verdict(outcome=outcome, verdict="ship", reasons=reasons, raised=raised)
 
 
 def _eagers_own_fault(judged: Sequence[tuple[CaseResult, Judgement]], description: Description | None) -> bool:
@@ -75,17 +83,17 @@ def _doubts(
     lost = sum(eager_lost(result, judgement) for result, judgement in judged)
     if lost:
         doubts.append(
-            f"Eager itself did not finish in {lost} of {len(judged)} cases, so they say nothing about the export."
+            f"Eager itself did not finish in {lost} of {formats.counted(len(judged), 'case')}: nothing is known of the export there."
         )
     ran = sum(result.case.varied != SEARCH for result, _ in judged)
     if planned is not None and ran < planned and (not ran or planned - ran > planned / 2):
-        doubts.append(f"Only {ran} of {planned} cases ran.")
+        doubts.append(f"Only {ran} of {formats.counted(planned, 'case')} ran.")
     if (
         judged
         and not any(result.eager.ended == "returned" for result, _ in judged if result.exported.ended != "export_error")
         and not any(j.outcome == "export_error" for _, j in judged)
     ):
-        doubts.append(f"Eager returned in none of the {len(judged)} cases: there is nothing to compare.")
+        doubts.append(f"Eager returned in none of {formats.counted(len(judged), 'case')}: there is nothing to compare.")
     if description is not None and description.reach is not None and judged and judged[0][0].mode.startswith("trace"):
         for line in description.reach.one_sided[:MOST_LINES]:
             doubts.append(
@@ -100,11 +108,11 @@ def _reached(description: Description | None) -> list[str]:
     if reach is None:
         return []
     if not reach.not_run and reach.branches_run == reach.branches:
-        return ["They run every line and every branch of forward."]
+        return ["The cases run every line and every branch of forward."]
     lines = f"{reach.lines_run} of {reach.lines} lines and {reach.branches_run} of {reach.branches} branches"
     named = ", ".join(f"{line.file} line {line.line} `{line.code}`" for line in reach.not_run[:MOST_LINES])
     more = f" and {len(reach.not_run) - MOST_LINES} more" if len(reach.not_run) > MOST_LINES else ""
-    return [f"They run {lines} of forward" + (f", and never {named}{more}." if named else ".")]
+    return [f"The cases run {lines} of forward" + (f", and never {named}{more}." if named else ".")]
 
 
 def _against(fatal: Sequence[tuple[CaseResult, Judgement]], total: int) -> list[str]:
@@ -121,7 +129,8 @@ def _against(fatal: Sequence[tuple[CaseResult, Judgement]], total: int) -> list[
             return [group[0][1].detail]
         axes = ", ".join(dict.fromkeys(result.case.varied for result, _ in group if result.case.varied != "base"))
         where = f" (varying {axes})" if axes and len(group) < total else ""
-        reasons.append(f"{OUTCOME_WORDS[outcome]} in {len(group)} of {total} cases{where}: {group[0][1].detail}")
+        of_all = f"{len(group)} of {formats.counted(total, 'case')}"
+        reasons.append(f"{OUTCOME_WORDS[outcome]} in {of_all}{where}: {group[0][1].detail}")
     return reasons
 
 
@@ -138,21 +147,26 @@ def _altered(judged: Sequence[tuple[CaseResult, Judgement]]) -> list[str]:
     counting = Counter(
         contract.sentence(change) for result, _ in judged for change in result.contract if contract.counts(change)
     )
-    return [f"In {n} of {len(judged)} cases a caller sees that {said}" for said, n in counting.most_common(MOST_LINES)]
-
-
-def _in_favour(judged: Sequence[tuple[CaseResult, Judgement]], counts: Counter[str]) -> list[str]:
-    both_raise = sum(result.eager.ended == "raised" for result, _ in judged)
     total = len(judged)
-    if counts["identical"] == total:
-        reasons = [f"The same bits in all {total} cases."]
-    else:
-        reasons = [
-            f"The same bits in {counts['identical']} of {total} cases, the other {counts['within_noise']} within the noise of the arithmetic."
-        ]
-    if both_raise:
-        reasons.append(f"In {both_raise} of them both eager and the export raise.")
-    return reasons
+    every = "every case" if total > 1 else "the one case"
+    return [
+        f"In {every if n == total else f'{n} of {total} cases'} a caller sees that {said}"
+        for said, n in counting.most_common(MOST_LINES)
+    ]
+
+
+def _in_favour(swept: Sequence[tuple[CaseResult, Judgement]], raised: int) -> str:
+    """In how many of the planned cases what agrees. `raised`: in so many both raise."""
+    total, noisy = len(swept), sum(judgement.outcome == "within_noise" for _, judgement in swept)
+    same = total - noisy - raised
+    if total == 1:
+        return "Within the noise of the arithmetic in the one case." if noisy else "The same bits in the one case."
+    if same == total:
+        return f"The same bits in all {total} cases."
+    parts = [f"The same bits in {same} of {total} cases"]
+    parts += [f"in {noisy} within the noise of the arithmetic"] if noisy and raised else []
+    parts += [f"the other {noisy} within the noise of the arithmetic"] if noisy and not raised else []
+    return ", ".join(parts) + (f"; in {raised} both raise." if raised else ".")
 
 
 def verdicts(record: Record) -> dict[str, Verdict]:
@@ -161,6 +175,18 @@ def verdicts(record: Record) -> dict[str, Verdict]:
     return {
         mode: verdict(record.of(mode), description=record.description, planned=planned) for mode in record.spec.modes
     }
+
+
+def refusal(record: Record) -> str:
+    """Why nothing could be judged: eager raises on the base inputs, and returned in no case. Else empty."""
+    base = record.spec.cases[0]
+    sides = [result.eager for result in record.results if result.case == base and result.eager.ended == "raised"]
+    if not sides or any(result.eager.ended == "returned" for result in record.results):
+        return ""
+    error = sides[0].error
+    line = f" ({error.file} line {error.line})" if error is not None and error.file and error.line else ""
+    said = first_line(error).rstrip(".")
+    return f"Nothing could be judged: eager itself raises on the base inputs: {said}{line}. Give inputs that forward takes."
 
 
 def speed_ups(record: Record) -> dict[str, stats.Speedup]:
@@ -179,7 +205,8 @@ def recommendation(
 
 def _contender(record: Record, mode: str, found: Verdict, speed_up: stats.Speedup | None) -> Contender:
     exporter, export = EXPORTERS[mode], record.exports.get(mode)
-    outcomes = [judge(result).outcome for result in record.swept if result.mode == mode]
+    answered = (result for result in record.swept if result.mode == mode and not both_raise(result))
+    outcomes = [judge(result).outcome for result in answered]
     return Contender(
         mode=mode,
         verdict=found.verdict,

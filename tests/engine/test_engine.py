@@ -14,7 +14,7 @@ from tsdash import plan
 from tsdash.judge import judge
 from tsdash.report import check_report
 from tsdash.spec import Limits, ModelSource, RunSpec, Sweep
-from tsdash.verdicts import verdicts
+from tsdash.verdicts import refusal, verdicts
 
 GOOD = """
 import torch
@@ -234,6 +234,45 @@ def test_a_model_that_raises_on_its_own_inputs_is_not_an_export_failure(hostile)
     found = verdicts(hostile("html_message"))["trace"]
     assert found.verdict == "inconclusive"
     assert "Eager itself raises on the base inputs" in found.reasons[0]
+
+
+def test_where_eager_refuses_its_inputs_nothing_could_be_judged(hostile, check):
+    """The message is eager's; a model that returns in some case was judged there."""
+    assert "eager itself raises on the base inputs: " in refusal(hostile("html_message"))
+    some = BRANCH.replace("if x.sum() > 0:", "if x.shape[0] == 2: raise ValueError('two')\n        if True:")
+    assert refusal(check(some)).endswith("two (model.py line 5). Give inputs that forward takes.")
+    assert refusal(check(some, modes=("script",))) == ""
+    assert refusal(check(BRANCH)) == ""
+
+
+DROPS = """
+import torch
+class Net(torch.nn.Module):
+    def forward(self, x):
+        return torch.nn.functional.dropout(x, 0.5, {training})
+def make_model():
+    return Net()
+def make_inputs(n=2):
+    return (torch.ones(n, 8),)
+"""
+
+
+@pytest.mark.parametrize(
+    ("training", "draws", "switchable"),
+    [("True", ("torch",), False), ("self.training", ("torch",), True), ("False", (), False)],
+)
+def test_a_forward_that_draws_or_minds_its_mode_is_found(check, training, draws, switchable):
+    """By the state of the generators after its call, and by its answer in evaluation mode."""
+    described = check(DROPS.replace("{training}", training), sweep=Sweep()).description
+    assert (described.draws, described.switchable) == (draws, switchable)
+
+
+def test_a_device_that_is_not_there_is_named(check):
+    """Not the code of make_inputs, which is not at fault."""
+    record = check(GOOD, sweep=Sweep(devices=("cuda:99",)))
+    assert verdicts(record)["trace"].reasons == (
+        "It was not tried on cuda:99, which was asked for: this machine has no cuda:99.",
+    )
 
 
 def test_a_model_that_kills_its_process_while_loading_fails_once(check):

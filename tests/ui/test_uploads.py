@@ -58,6 +58,30 @@ def test_a_file_that_cannot_be_read_is_said(store: Store) -> None:
     assert warnings == ["Not run: mine.npz cannot be read: it is no .npz file."]
 
 
+def test_a_file_that_eager_raises_on_does_not_fit(store: Store) -> None:
+    """Said above the results and where the case is explained: no bits were compared."""
+    spec = early_exit()
+    spec = replace(spec, cases=plan.with_files(spec.cases, ["/somewhere/mine.npz"]))
+    run = store.create(spec, {}, {})
+    store.begin(run)
+    error = ErrorFacts(type="RuntimeError", message="mat1 and mat2 shapes differ", traceback="Traceback …")
+    raised = Side(ended="raised", error=error)
+    for mode in spec.modes:
+        for case in spec.cases[:-1]:
+            store.add_case(run, result(case, mode, EQUAL), {})
+        store.add_case(run, CaseResult(case=spec.cases[-1], mode=mode, eager=raised, exported=raised), {})
+    store.end(run, "done")
+    page = explore(run=str(run), mode="trace", case=spec.cases[-1].id)
+    warnings = [warning.value.replace("\\", "") for warning in page.warning]
+    assert warnings == [
+        "mine.npz does not fit the model: eager raises on it, RuntimeError: mat1 and mat2 shapes differ"
+    ]
+    said = [heading.replace("\\", "") for heading in headings(page)]
+    assert "Both raise: eager refuses this input, and so does the export." in said
+    assert "Ship script: same bits in 3 of 4 cases, both raise in 1." in said
+    assert any(heading.endswith("as with eager in 3 of 4 cases, those in which both return.") for heading in said)
+
+
 def test_a_file_that_no_run_names_is_forgotten(store: Store) -> None:
     """After a day, with the next file that comes; one that a run was made on stays."""
     spec = early_exit()

@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from tsdash import inputs, models, plan, saved, takeaway
+from tsdash import inputs, models, plan, saved, takeaway, verdicts
 from tsdash.cli.options import Commands, names, numbers, switches
 from tsdash.cli.statuses import status
 from tsdash.engine.core import Engine
@@ -181,8 +181,10 @@ def _check(options: argparse.Namespace) -> int:
     if options.json == "-":
         json.dump(report, sys.stdout, indent=1, allow_nan=False)
         print()
-    else:
-        if options.json:
-            Path(options.json).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    elif options.json:
+        Path(options.json).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n")
+    if refusal := verdicts.refusal(record):
+        raise OptionError(refusal)
+    if options.json != "-":
         print(summary(report, coloured=shows_colours()))
     return status(report)

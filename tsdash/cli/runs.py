@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tsdash import archive, past, rejudge, repro, tables, takeaway
+from tsdash import archive, past, rejudge, repro, tables, takeaway, verdicts
 from tsdash.cli.options import Commands
-from tsdash.cli.statuses import DO_NOT_SHIP, SHIP, status
+from tsdash.cli.statuses import DO_NOT_SHIP, NOT_JUDGED, SHIP, status
 from tsdash.errors import OptionError, unknown
 from tsdash.report import check_report
 from tsdash.search.shrinking import shrunk
@@ -72,9 +72,10 @@ def _runs(_: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     tolerance = None if options.tolerance is None else rejudge.parse(options.tolerance)
-    report = check_report(Store().load(options.id), tolerance)
+    record = Store().load(options.id)
+    report = check_report(record, tolerance)
     print(json.dumps(report, indent=1, allow_nan=False) if options.json else summary(report, coloured=shows_colours()))
-    return status(report)
+    return NOT_JUDGED if verdicts.refusal(record) else status(report)
 
 
 def _delete(options: argparse.Namespace) -> int:

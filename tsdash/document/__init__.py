@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from tsdash import figures, findings, formats, judge, overview, plan, stats, tables
+from tsdash import failures, figures, findings, formats, judge, overview, plan, stats, tables
 from tsdash.elements import ElementView
 from tsdash.overview import Overview
 from tsdash.plots import Figure, alt_text, delta_histogram, latency_histogram, outcome_grid, paired_ratio
@@ -78,7 +78,7 @@ def _rendered(run: Overview, views: Views, most_elements: int) -> str:
         icon=logo(),
         style=Markup(STYLE),
         verdicts=Markup(html.verdict_table(overview.verdict_rows(run), cases=len(record.spec.cases))),
-        where_it_fails=findings.where_it_fails(run.cells),
+        where_it_fails=failures.where_it_fails(run.cells),
         grid=gallery.add(lambda dark: outcome_grid(shown, dark)),
         left_out=left_out,
         legend=Markup(html.outcome_legend(sorted({*run.table["outcome"], *findings.GOOD}, key=list(OUTCOMES).index))),

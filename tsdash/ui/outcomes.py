@@ -8,7 +8,7 @@ from math import log10
 import pandas as pd
 import streamlit as st
 
-from tsdash import findings, formats
+from tsdash import failures, findings, formats
 from tsdash.plots import outcome_grid, outlined
 from tsdash.rejudge import TOLERANCES
 from tsdash.tokens import OUTCOMES
@@ -24,7 +24,7 @@ OWN_RULE = "own"
 
 def grid(loaded: Loaded, selection: Selection, dark: bool) -> None:
     """Every mode on every case; a click selects. Filters, groups and order are nobody else's business: they redraw this alone."""
-    section("When does it not?", findings.where_it_fails(loaded.cells))
+    section("When does it not?", failures.where_it_fails(loaded.cells))
     _body(loaded, selection, dark, _asked())
 
 

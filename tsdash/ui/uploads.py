@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from tsdash import findings, formats
+from tsdash import caveats, findings, formats
 from tsdash.errors import OptionError, UserError
 from tsdash.judge import judge
 from tsdash.models.uploads import MOST_BYTES, SUFFIXES
@@ -63,14 +63,16 @@ def _keep(name: str, size: int, content: object) -> str:
 
 
 def right(loaded: Loaded) -> None:
-    """Files of the reader's own that could not be used; how often each side is right on the others, and how often any two predict
-    the same class."""
+    """Files of the reader's own that could not be used or do not fit the model; how often each side is right on the others, and
+    how often any two predict the same class."""
     for detail in dict.fromkeys(
         judge(result).detail
         for result in loaded.record.results
         if result.eager.ended == NO_INPUTS and result.case.inputs
     ):
         st.warning(as_markdown(detail), icon=":material/upload_file:")
+    for said in caveats.misfits(loaded.record.results):
+        st.warning(as_markdown(said), icon=":material/upload_file:")
     by_file: dict[str, dict[str, Classes]] = {}
     for result in loaded.record.results:
         if result.classes is not None:

@@ -29,7 +29,9 @@ def why(record: Record, selection: Selection, dark: bool) -> None:
     export = record.exports.get(selection.mode)
     altered = selection.result is not None and judge.altered(selection.result)
     failing = altered or selection.judgement.outcome not in (*findings.GOOD, findings.NOT_RUN)
-    said = findings.why(causes, selection.judgement.outcome, selection.judgement.detail, altered=altered)
+    raised = selection.result is not None and judge.both_raise(selection.result)
+    outcome, detail = selection.judgement.outcome, selection.judgement.detail
+    said = findings.why(causes, outcome, detail, altered=altered, raised=raised)
     section("Why?", said, anchor="why")
     marks = source_marks(record, causes if failing else (), export, _error(selection) if failing else None)
     source = record.spec.model
@@ -44,6 +46,8 @@ def why(record: Record, selection: Selection, dark: bool) -> None:
                 _ended(selection)
             _warnings(export, source.filename)
     else:
+        if raised:
+            _ended(selection)
         _warnings(export, source.filename)
         with st.expander(source.filename):
             st.html(code_view(source.text, title=source.filename))
