@@ -284,6 +284,13 @@ class TestSteadyFrom:
         """The machine's clock rate moves by so much without any warm-up."""
         assert stats.steady_from([1.04] * 20 + [1.0] * 20) == 0
 
+    def test_a_warm_up_has_settled_where_its_last_phase_is_half_of_it(self) -> None:
+        """What a note calls still changing is nowhere called steady: ten slow calls of 20 are half, eleven are more."""
+        assert stats.settled_after([1.0] * 10 + [1e-3] * 10) == 10
+        assert stats.settled_after([1.0] * 11 + [1e-3] * 9) is None
+        assert stats.settled_after([1e-3] * 20) == 0
+        assert stats.settled_after([]) is None
+
     @briefly
     @given(some_times)
     def test_the_steady_phase_is_never_empty(self, samples: list[float]) -> None:

@@ -181,6 +181,7 @@ class TestMeasure:
         taken, notes = timing._warm_up(play, ["script"], timing.Pace(begun_s=0.0, budget_s=1e12, progress=None))
         assert len(taken) == timing.WARMUP_MOST
         assert "script" in notes[0]
+        assert stats.settled_after([sample.wall_s for (sample,) in taken]) is None
 
     def test_a_constant_arm_is_warm_at_the_first_look(self) -> None:
         """Twelve calls of one speed are enough."""
@@ -193,6 +194,7 @@ class TestMeasure:
         play = timing.rounds([lambda: None], clock=ticking(*[1.0] * 7, 1e-3), clock_s=0.0, seed=0)
         taken, notes = timing._warm_up(play, ["script"], timing.Pace(begun_s=0.0, budget_s=1e12, progress=None))
         assert (len(taken), notes) == (24, [])
+        assert stats.settled_after([sample.wall_s for (sample,) in taken]) == 7
 
     def test_an_error_of_an_arm_reaches_the_caller(self) -> None:
         """What a call raises is not a sample, and the garbage collector is back on."""

@@ -219,7 +219,7 @@ def _timed(latency: Latency, mode: str) -> dict[str, Any]:
             "samples": len(arm.samples_s),
             "first_call_s": arm.warmup_s[0] if arm.warmup_s else None,
             "warmup_calls": len(arm.warmup_s),
-            "steady_after": stats.steady_from(arm.warmup_s) if arm.warmup_s else None,
+            "steady_after": stats.settled_after(arm.warmup_s),
             "median_s": stats.median(arm.samples_s),
             **percentiles,
         }

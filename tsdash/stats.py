@@ -237,6 +237,13 @@ def steady_from(samples: Samples) -> int:
     return begin
 
 
+def settled_after(warmup: Samples) -> int | None:
+    """The calls of a warm-up after which its speed changed no more; None where it still did, that is where the last phase
+    makes up less than half of it, and for no calls at all."""
+    begin = steady_from(warmup) if len(warmup) else 0
+    return begin if len(warmup) and begin <= len(warmup) / 2 else None
+
+
 def ecdf(samples: Samples, points: int = ECDF_POINTS) -> Ecdf:
     """The share of calls done after a given time, at no more than `points` order statistics, both ends among them."""
     ordered = np.sort(_given(samples))

@@ -306,7 +306,7 @@ def _undisturbed(threads: int) -> Iterator[None]:
 
 
 def _warm_up(play: Round, names: Sequence[str], pace: Pace) -> tuple[list[list[Sample]], list[str]]:
-    """Rounds of single calls until the last phase of every arm (`stats.steady_from`) makes up half of its calls."""
+    """Rounds of single calls until the speed of every arm has settled (`stats.settled_after`)."""
     taken: list[list[Sample]] = []
     look = WARMUP_LOOK
     while True:
@@ -317,8 +317,7 @@ def _warm_up(play: Round, names: Sequence[str], pace: Pace) -> tuple[list[list[S
         if len(taken) < look and not ends:
             continue
         look *= 2
-        half = len(taken) / 2
-        restless = [n for i, n in enumerate(names) if stats.steady_from([r[i].wall_s for r in taken]) > half]
+        restless = [n for i, n in enumerate(names) if stats.settled_after([r[i].wall_s for r in taken]) is None]
         if not restless:
             return taken, []
         if ends:

@@ -35,7 +35,6 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
         return
     ratio = (speed_up.ratio, speed_up.low, speed_up.high)
     medians = {name: stats.median(arms[name].samples_s) for name in (EAGER, mode)}
-    warmup = len(arms[mode].warmup_s)
     section("Faster?", _sentence(latency, mode, speed_up), anchor="faster")
     st.caption(as_markdown(_circumstances(latency, arms[EAGER], arms[mode])))
     _elsewhere(loaded, mode)
@@ -45,7 +44,7 @@ def faster(loaded: Loaded, mode: str, dark: bool) -> None:
         st.caption(as_markdown(findings.paid_back(found)), help=FIGURES["break_even"])
     disturbed(loaded, latency)
     cells = grid(2, min_column_width=420)
-    steady = stats.steady_from(arms[mode].warmup_s) if warmup else None
+    steady = stats.settled_after(arms[mode].warmup_s)
     control = (speed_up.control_low, speed_up.control_high)
     of = (service.facts_version(loaded.record), mode, dark)
     draws: dict[str, Callable[[], Figure]] = {
