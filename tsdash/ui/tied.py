@@ -14,7 +14,10 @@ from tsdash.ui.lesson import to_read
 
 NOT_RECORDED = "no decision was recorded"
 NOT_REACHED = "never ran, so it does not exist"
+_TITLE = "# "  # above each method of an archive, with its class, see `ties.of_archive`
+_METHOD = re.compile(r"def (\w+)\(")
 _MANGLED = re.compile(r"__torch__\.(?:\w+\.)*(\w+)")
+Owner = tuple[str, str]  # the class, "" for none, and the function
 Pane = tuple[str, Sequence[tuple[int | None, str, int | None]]]
 
 
@@ -30,27 +33,53 @@ def panes(source: ModelSource, study: Study, *, modes: Sequence[str], what: str 
             [(first + i, line, written.get(first + i)) for i, line in enumerate(text.splitlines())],
         )
     ]
-    decisions, inside = _decisions(source), _inside(source)
+    decisions, owners = _decisions(source), _owners(source)
     for mode, lines in kept.items():
         title = f"{mode} kept: {what}" if lines else f"{mode} kept nothing"
-        shown.append((title, _rows(lines, ties, study.steps, decisions, inside)))
+        shown.append((title, _rows(lines, ties, study.steps, decisions, owners)))
     return tied_panes(shown)
 
 
 def _rows(
-    lines: Sequence[TiedLine], ties: dict[int, int], steps: Sequence[int], decisions: set[int], inside: set[int]
+    lines: Sequence[TiedLine], ties: dict[int, int], steps: Sequence[int], decisions: set[int], owners: dict[int, Owner]
 ) -> list[tuple[int | None, str, int | None]]:
-    """The lines of one pane. A line of forward that others kept and this one did not has a remark in its place."""
+    """The lines of one pane. A line of forward that others kept and this one did not has a remark in its place, in the method
+    that stands for the function it was written in."""
     have = {tied.line for tied in lines if tied.line}
-    missing = [line for line in sorted(ties) if line not in have and line in inside]
+    blocks = _blocks(lines)
+    gone: dict[int, list[int]] = {}  # by block
+    for line in sorted(ties):
+        if blocks and line not in have and line in owners:
+            gone.setdefault(_home(blocks, owners[line], owners), []).append(line)
     rows: list[tuple[int | None, str, int | None]] = []
-    for number, tied in enumerate(lines, 1):
-        while tied.line and missing and missing[0] < tied.line:
-            rows.append(_gone(missing.pop(0), ties, steps, decisions))
-        rows.append((number, _short(tied.text), ties.get(tied.line) if tied.line else None))
-    if lines:
-        rows += [_gone(line, ties, steps, decisions) for line in missing]
+    number = 0
+    for at, block in enumerate(blocks):
+        missing = gone.get(at, [])
+        for tied in block:
+            number += 1
+            while tied.line and missing and missing[0] < tied.line:
+                rows.append(_gone(missing.pop(0), ties, steps, decisions))
+            rows.append((number, _short(tied.text), ties.get(tied.line) if tied.line else None))
+        returns = block[-1].line is None and block[-1].text.strip().startswith("return ")
+        last = [rows.pop()] if returns else []  # of no line of its own, and yet the last
+        rows += [*(_gone(line, ties, steps, decisions) for line in missing), *last]
     return rows or [(None, "nothing was exported", None)]
+
+
+def _home(blocks: Sequence[Sequence[TiedLine]], owner: Owner, owners: dict[int, Owner]) -> int:
+    """Which block a line of the function belongs to: the method itself, else one of its class (a trace keeps forward alone),
+    else one that has other lines of the function. A trace ties the operators of a layer to the line that calls it, so lines
+    alone do not tell."""
+
+    def fits(block: Sequence[TiedLine]) -> tuple[bool, bool, bool]:
+        title = _title(block)
+        method = next((found[1] for tied in block if (found := _METHOD.match(tied.text))), "")
+        of_class = not title or title == owner[0]
+        shared = any(owners.get(tied.line) == owner for tied in block if tied.line)
+        return of_class and method == owner[1], of_class, shared
+
+    scores = [fits(block) for block in blocks]
+    return scores.index(max(scores))
 
 
 def _gone(line: int, ties: dict[int, int], steps: Sequence[int], decisions: set[int]) -> tuple[None, str, int]:
@@ -60,15 +89,25 @@ def _gone(line: int, ties: dict[int, int], steps: Sequence[int], decisions: set[
 
 def _of_user(lines: Sequence[TiedLine]) -> list[TiedLine]:
     """The methods in which a line of the model file is; without the titles of classes where there is one method."""
-    blocks: list[list[TiedLine]] = []
-    for tied in lines:
-        if tied.text.startswith("# ") or not blocks:
-            blocks.append([])
-        blocks[-1].append(tied)
-    own = [block for block in blocks if any(tied.line for tied in block)]
-    if len(own) == 1 and own[0][0].text.startswith("# "):
+    own = [block for block in _blocks(lines) if any(tied.line for tied in block)]
+    if len(own) == 1 and _title(own[0]):
         own = [own[0][1:]]
     return [tied for block in own for tied in block]
+
+
+def _blocks(lines: Sequence[TiedLine]) -> list[list[TiedLine]]:
+    """One block a method, where a title stands above each."""
+    blocks: list[list[TiedLine]] = []
+    for tied in lines:
+        if tied.text.startswith(_TITLE) or not blocks:
+            blocks.append([])
+        blocks[-1].append(tied)
+    return blocks
+
+
+def _title(block: Sequence[TiedLine]) -> str:
+    """The class whose method a block is; empty where it has no title."""
+    return block[0].text.removeprefix(_TITLE) if block[0].text.startswith(_TITLE) else ""
 
 
 def _short(text: str) -> str:
@@ -113,10 +152,13 @@ def _decisions(source: ModelSource) -> set[int]:
     return {node.lineno for node in ast.walk(ast.parse(source.text)) if isinstance(node, (ast.If, ast.For, ast.While))}
 
 
-def _inside(source: ModelSource) -> set[int]:
-    """The lines of functions."""
-    return {
-        line
-        for function in _functions(source)
-        for line in range(function.lineno, (function.end_lineno or function.lineno) + 1)
-    }
+def _owners(source: ModelSource) -> dict[int, Owner]:
+    """The class and the function that each line of a function lies in."""
+    owners: dict[int, Owner] = {}
+    for holder in ast.walk(ast.parse(source.text)):  # from the outside in
+        title = holder.name if isinstance(holder, ast.ClassDef) else ""
+        for function in getattr(holder, "body", ()) if isinstance(holder, (ast.ClassDef, ast.Module)) else ():
+            if isinstance(function, ast.FunctionDef):
+                lines = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+                owners |= dict.fromkeys(lines, (title, function.name))
+    return owners
