@@ -46,11 +46,12 @@ def changed(store: Store, finished: Callable[..., int]) -> Callable[[ModelSource
 
 
 def test_a_file_that_is_kept_is_called_by_its_own_name(store: Store) -> None:
-    """Without tsdash's own folder; a path that the user typed stays as it is."""
-    kept = store.folder / service.KEPT_MODELS / "8b6e219f510e070a" / "branch.py"
-    assert controls.called(str(kept)) == "branch.py (kept copy)"
-    assert [controls.called(name) for name in ("nets/branch.py", "early_exit", "nets.mlp:build")] == [
-        "nets/branch.py", "early_exit", "nets.mlp:build",
+    """Without tsdash's own folder, be it that of another home; a path that the user typed stays as it is."""
+    kept = service.keep_model("branch.py", TEXT)
+    for name in (kept.name, f"/elsewhere/{service.KEPT_MODELS}/8b6e219f510e070a/branch.py"):
+        assert controls.called(name) == "branch.py (kept copy)"
+    assert [controls.called(name) for name in ("models/branch.py", "early_exit", "nets.mlp:build")] == [
+        "models/branch.py", "early_exit", "nets.mlp:build",
     ]  # fmt: skip
 
 

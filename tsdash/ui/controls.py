@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import streamlit as st
 
@@ -142,8 +141,7 @@ def model_names() -> tuple[str, ...]:
 
 def called(name: str) -> str:
     """What the box shows of a model: a file that came through the browser by its own name, for its folder is tsdash's own."""
-    kept = Path(name).is_relative_to(service.store().folder / service.KEPT_MODELS)
-    return f"{formats.model(name)} (kept copy)" if kept else name
+    return f"{formats.model(name)} (kept copy)" if service.is_kept_model(name) else name
 
 
 def names_with(chosen: str) -> tuple[str, ...]:

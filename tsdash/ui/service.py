@@ -208,6 +208,11 @@ def keep_file(kind: str, filename: str, content: bytes) -> Path:
     return path
 
 
+def is_kept_model(name: str) -> bool:
+    """Whether the path is one that `keep_model` gave, in this home or in the one that the run came from."""
+    return re.search(rf"[/\\]{KEPT_MODELS}[/\\][0-9a-f]{{16}}[/\\][^/\\]+$", name) is not None
+
+
 def _forget_files(folder: Path) -> None:
     """Remove what came more than a day ago and belongs to no run."""
     for kept in folder.glob("*"):
