@@ -10,6 +10,7 @@ import inspect
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
@@ -316,9 +317,15 @@ class Laboratory:
         """Export at the case, in the subject's own mode, and save it."""
         if self.subject.export.ended in ("timeout", "crash"):
             return None
+        dynamic: exporters.Dynamic = {}
+        if exporters.EXPORTERS[self.subject.mode].dynamic:  # from the same sizes as the run's own
+            model = self.model(case)
+            dims = inputs.export_dims(
+                self.loaded, case.dims, lambda args, kwargs: calling.run(model, args, kwargs, case)
+            )
+            case, dynamic = replace(case, dims=dims), inputs.moving_axes(self.loaded, dims)
         args, kwargs = self.inputs(case)
         model = self.model(case)
-        dynamic = inputs.moving_axes(self.loaded, case.dims) if exporters.EXPORTERS[self.subject.mode].dynamic else {}
         seed_all(case.seed)
         return exporters.run(
             self.subject.mode, model, args, kwargs, dynamic=dynamic, path=self._path(name), sources=self.loaded.sources
