@@ -1,7 +1,7 @@
-"""Functions of tsdash as plain code for a file that needs no tsdash: the function, all that it calls, no annotations.
+"""Functions and classes of tsdash as plain code for a file that needs no tsdash: all that they call, no annotations.
 
-What is written out is the code that tsdash itself runs, so the two cannot drift apart. Only functions that can be imported
-without torch are taken; the file imports torch itself.
+What is written out is the code that tsdash itself runs, so the two cannot drift apart. Only what can be imported
+without torch is taken; the file imports torch itself.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import sys
 import textwrap
 import types
 from collections.abc import Callable
@@ -30,9 +31,9 @@ class Code:
         """Write `function` out, with what it needs; returns the name it has there, `name` where that is still free."""
         if function in self._names:
             return self._names[function]
-        assert isinstance(function, types.FunctionType)
+        assert isinstance(function, (type, types.FunctionType))
         tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-        assert isinstance(tree, ast.FunctionDef)
+        assert isinstance(tree, (ast.ClassDef, ast.FunctionDef))
         wanted = name or tree.name
         free = wanted
         while free in self._names.values():
@@ -45,12 +46,11 @@ class Code:
 
     def refer(self, name: str, value: Any) -> ast.expr:
         """The expression by which the file speaks of a global `name` of tsdash, whose definition is added."""
-        if isinstance(value, types.FunctionType) and value.__module__.startswith(OURS):
+        if isinstance(value, (type, types.FunctionType)) and value.__module__.startswith(OURS):
             return ast.Name(id=self.add(value), ctx=ast.Load())
         if isinstance(value, types.ModuleType):
             self._imports[f"import {value.__name__}" + ("" if value.__name__ == name else f" as {name}")] = None
         elif isinstance(value, (type, types.FunctionType)):
-            assert not value.__module__.startswith(OURS), f"{name} needs tsdash"
             self._imports[f"from {value.__module__} import {name}"] = None
         else:
             self._constants[name] = f"{name} = {value!r}"
@@ -88,12 +88,14 @@ class _Bare(ast.NodeTransformer):
 class _Resolved(ast.NodeTransformer):
     """With every name of tsdash replaced by what it stands for in the file."""
 
-    def __init__(self, code: Code, function: types.FunctionType, local: set[str]) -> None:
+    def __init__(self, code: Code, defined: type | types.FunctionType, local: set[str]) -> None:
         self._code = code
         self._local = local
-        self._globals = function.__globals__
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        self._enclosed = {name: cell.cell_contents for name, cell in cells}
+        self._globals = vars(sys.modules[defined.__module__])
+        self._enclosed: dict[str, Any] = {}
+        if isinstance(defined, types.FunctionType):
+            cells = zip(defined.__code__.co_freevars, defined.__closure__ or (), strict=True)
+            self._enclosed = {name: cell.cell_contents for name, cell in cells}
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         owner = node.value.id if isinstance(node.value, ast.Name) and node.value.id not in self._local else ""
@@ -113,8 +115,8 @@ class _Resolved(ast.NodeTransformer):
         return self._code.refer(node.id, self._globals[node.id])
 
 
-def _locals(tree: ast.FunctionDef) -> set[str]:
-    """The names that a function binds itself: its own, its arguments', its variables', and torch."""
+def _locals(tree: ast.ClassDef | ast.FunctionDef) -> set[str]:
+    """The names that a function or class binds itself: its own, its arguments', its variables', and torch."""
     found = {"torch"}
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
