@@ -15,7 +15,7 @@ from tsdash.errors import ModelError, OptionError
 from tsdash.spec import Cause, ErrorFacts, Export, ExportWarning, ModelSource, RunSpec
 from tsdash.store import Store
 from tsdash.study import Answer, Array, ModeStudy, Study, StudySpec
-from tsdash.ui import service, sharing, trying
+from tsdash.ui import answers, service, sharing, trying
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "playground.py")
 OWN = "import torch\n\n\ndef make_model():\n    return torch.nn.ReLU()\n\n\ndef make_inputs(n=2):\n    return (torch.ones(n),)\n"
@@ -97,6 +97,16 @@ def test_answers_are_told_apart(asked: list[StudySpec]) -> None:
 
 def html(shown: AppTest) -> list[str]:
     return [element.proto.body for element in shown.get("html")]  # type: ignore[attr-defined]
+
+
+def test_rounding_is_no_other_answer() -> None:
+    """A study has no referee: what torch.testing.assert_close allows is rounding, on one side infinite it is not."""
+    nan, inf = float("nan"), float("inf")
+    pairs = [((1.0, nan), (1.000001, nan), True), ((1.0, 2.0), (1.0, 2.1), False), ((1.0, 2.0), (1.0, inf), False)]
+    assert [answers.near(answer(*one), answer(*other)) for one, other, _ in pairs] == [same for *_, same in pairs]
+    kept = ModeStudy(export=Export(mode="onnx", seconds=0.1), answers=(answer(1.000001),))
+    study = Study(eager=(answer(1.0),), modes={"onnx": kept})
+    assert (answers.wrong(study, "onnx"), "but for rounding" in answers.summary(study, "onnx")) == (0, True)
 
 
 def test_the_cause_is_found_by_a_run_of_its_own(

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from tsdash import formats
+from tsdash.judge import TESTING_TOLERANCES
 from tsdash.spec import ExportWarning
 from tsdash.study import Answer, Study
 from tsdash.tokens import MODES, OUTCOMES
@@ -37,17 +38,31 @@ def agree(actual: Answer, expected: Answer) -> bool:
     return delta(actual, expected) == 0 and (actual.ended == "raised" or actual.structure == expected.structure)
 
 
+def near(actual: Answer, expected: Answer) -> bool:
+    """Whether both gave the same values but for rounding: no further apart than torch.testing.assert_close allows, for a study
+    has no referee."""
+    if delta(actual, expected) is None or actual.structure != expected.structure:
+        return False
+    return all(
+        math.isfinite(a - e) and abs(a - e) <= atol + rtol * abs(e)
+        for got, wanted in zip(actual.outputs, expected.outputs, strict=True)
+        for rtol, atol in [TESTING_TOLERANCES.get(wanted.dtype, (0.0, 0.0))]
+        for a, e in zip(got.values, wanted.values, strict=True)
+        if a != e and not (math.isnan(a) and math.isnan(e))
+    )
+
+
 def deltas(study: Study, mode: str) -> list[float | None]:
     """|Δ| of every question in a mode."""
     return [delta(a, e) for a, e in zip(study.modes[mode].answers, study.eager, strict=False)]
 
 
 def wrong(study: Study, mode: str) -> int:
-    """How many questions a mode answers otherwise than eager; all of them where it has no answers."""
+    """How many questions a mode answers otherwise than eager, rounding aside; all of them where it has no answers."""
     answers = study.modes[mode].answers
     if not answers:
         return len(study.eager)
-    return sum(not agree(a, e) for a, e in zip(answers, study.eager, strict=True))
+    return sum(not near(a, e) for a, e in zip(answers, study.eager, strict=True))
 
 
 def written(answer: Answer, digits: int = 3) -> str:
@@ -89,11 +104,13 @@ def summary(study: Study, mode: str) -> str:
     if kept.lost or not kept.answers:
         return f"no answers: {kept.lost}"
     n, bad = len(study.eager), wrong(study, mode)
+    largest = max((distance for distance in deltas(study, mode) if distance is not None), default=0.0)
+    if largest and not bad:
+        return f"eager's answer{'s' * (n > 1)} but for rounding, largest |Δ| {formats.delta(largest)}"
     if n == 1:
         return _in_place_of(kept.answers[0], study.eager[0]) if bad else "the same answer as eager"
     if not bad:
         return f"all {n} answers are eager's"
-    largest = max((distance for distance in deltas(study, mode) if distance is not None), default=0.0)
     worst = f", largest |Δ| {formats.delta(largest)}" if largest else ""
     return f"{bad} of {formats.counted(n, 'answer')} {'is' if bad == 1 else 'are'} not eager's{worst}"
 
@@ -152,7 +169,7 @@ def table(
 
 
 def _cell(answer: Answer, expected: Answer) -> str:
-    outcome = OUTCOMES["identical" if agree(answer, expected) else _kind(answer, expected)]
+    outcome = OUTCOMES[_kind(answer, expected)]
     sign = f'<span class="ts-cell" style="background:{pair(outcome.fill)};color:{pair(outcome.on_fill)}" title="{outcome.label}">{outcome.glyph}</span>'
     dtypes = [[output.dtype for output in side.outputs] for side in (answer, expected)]
     other = f" {dtypes[0][0]}" if dtypes[0] and dtypes[0] != dtypes[1] and dtypes[0][0] == "float32" else ""
@@ -160,6 +177,8 @@ def _cell(answer: Answer, expected: Answer) -> str:
 
 
 def _kind(answer: Answer, expected: Answer) -> str:
+    if near(answer, expected):
+        return "identical" if agree(answer, expected) else "within_noise"
     return "runtime_error" if answer.ended == "raised" and expected.ended == "returned" else "mismatch"
 
 
