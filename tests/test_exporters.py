@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from tsdash import exporters
+from tsdash import exporters, graphtext
 from tsdash.exporters import EXPORTERS
 from tsdash.spec import Export
 from tsdash.tracebacks import SourceMap
@@ -136,7 +136,7 @@ def test_a_mode_has_a_line_for_the_list(mode: str) -> None:
     summary = EXPORTERS[mode].summary
     assert summary.endswith(".")
     assert len(summary) < 120
-    assert ("eprecated" in summary) == (mode != "export")
+    assert ("eprecated" in summary) == EXPORTERS[mode].deprecated
 
 
 @pytest.mark.parametrize("mode", ["trace+freeze", "script+freeze"])
@@ -254,7 +254,7 @@ def test_code_and_graph_speak_of_the_users_file(tmp_path: Path) -> None:
 def test_a_long_text_is_cut_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its whole length."""
     whole = run("script", Net().eval(), tmp_path, torch.randn(2, 3, 6, 6)).graph or ""
-    monkeypatch.setattr(exporters, "GRAPH_BYTES", 1000)
+    monkeypatch.setattr(graphtext, "GRAPH_BYTES", 1000)
     graph = run("script", Net().eval(), tmp_path, torch.randn(2, 3, 6, 6)).graph or ""
     assert graph.startswith(whole[:1000])
     assert graph.splitlines()[-1].startswith("… cut here: ")

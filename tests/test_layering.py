@@ -37,17 +37,19 @@ models.loading     | spec errors tracebacks seeds models                        
 transforms         | spec errors                                                        | (torch)
 inputs             | spec errors models transforms                                      | (torch)
 ties               | study tracebacks                                                   |
-mutation           |                                                                    | torch
+onnxfile           |                                                                    | (torch onnxruntime)
+onnxtext           | tracebacks                                                         | (onnx numpy)
+mutation           | onnxfile                                                           | torch
 complaints         | spec tracebacks                                                    | (torch)
 graph              | formats                                                            |
 graphdiff          | graph                                                              |
 layers             |                                                                    |
 layout             | graph layers                                                       |
-graphtext          | tracebacks                                                         | (torch)
+graphtext          | tracebacks onnxfile onnxtext                                       | (torch)
 ranges             | spec inputs                                                        | (torch)
 contract           | spec formats                                                       |
 state              |                                                                    | torch numpy
-exporters          | spec tracebacks inputs ranges contract complaints graphtext        | (torch)
+exporters          | spec tracebacks inputs ranges contract complaints graphtext onnxfile | (torch)
                    | (state mutation)                                                   |
 plan               | spec errors models transforms inputs exporters                     |
 tensorfile         |                                                                    | torch
@@ -79,7 +81,7 @@ plain              |                                                            
 repro              | spec models transforms inputs exporters plan judge plain           | (torch numpy)
 diagnose.catalogue | spec                                                               |
 diagnose           | spec errors formats tracebacks seeds models.loading inputs exporters plan nodes  | torch numpy
-                   | tree compare calling effects contract diagnose.catalogue           |
+                   | tree compare calling effects contract diagnose.catalogue onnxfile  |
 ways               | spec diagnose                                                      | torch
 reach              | spec models models.loading ways                                    | torch (coverage)
 localize           | spec seeds inputs exporters calling                                | torch
@@ -90,12 +92,12 @@ author             | spec errors tracebacks seeds models models.loading inputs e
                    | pristine tensorfile tree timing calling effects questions thresholds |
                    | (reach noise sameness explain)                                     |
 clean              | spec errors tracebacks inputs exporters tensorfile tree compare elements | torch
-                   | calling effects                                                    |
+                   | calling effects graphtext                                                    |
 worker             | spec errors (author clean)                                         | (torch)
 records            | spec                                                               |
 schema             |                                                                    |
 store              | spec errors environment records schema                             |
-saved              | spec errors models exporters store                                 |
+saved              | spec errors models exporters store onnxfile                        | (onnx)
 libraries          | spec                                                               |
 recommendation     | formats stats                                                      |
 caveats            | spec formats exporters judge                                       |

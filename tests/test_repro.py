@@ -178,6 +178,18 @@ def test_a_repro_needs_nothing_but_a_fresh_interpreter(name: str, mode: str, tmp
     assert "tsdash" not in (tmp_path / f"{name}_{mode}.py").read_text()
 
 
+def test_the_repro_of_an_onnx_file_runs_without_tsdash(tmp_path: Path) -> None:
+    """With the class that runs such a file written out."""
+    source = models.find("call_counter")
+    case = replace(base_case(source), id="c2", call=3)
+    result = CaseResult(case=case, mode="onnx", eager=RETURNED, exported=RETURNED)
+    path = tmp_path / "repro.py"
+    path.write_text(repro.script(source, base_case(source), result), encoding="utf-8")
+    ended = _run(path, cwd=tmp_path)
+    assert ended.returncode == 1, ended.stderr
+    assert "elements differ by more than" in ended.stdout
+
+
 def test_the_pytest_file_fails_as_long_as_the_failure_is_there(tmp_path: Path) -> None:
     """And passes with the mended model: it can be kept."""
     for twin in ("", teaching.MENDED):

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import torch
 
-from tsdash import compare, effects, elements, exporters, inputs, tensorfile, tree
+from tsdash import compare, effects, elements, exporters, graphtext, inputs, tensorfile, tree
 from tsdash.calling import observe, run
 from tsdash.errors import ModelError
 from tsdash.spec import GIVEN, MOST_CLASSES, Case, Classes, Export, Footprint, OutputFacts, Side, from_json, to_json
@@ -117,7 +117,7 @@ class Clean:
 
     def _texts(self, request: dict[str, Any]) -> Export:
         """Code and graph of the artefact, to be read by people."""
-        code, graph = exporters.texts(exporters.EXPORTERS[self._mode].read(self._path), self._sources)
+        code, graph = graphtext.texts(exporters.EXPORTERS[self._mode].read(self._path), self._sources)
         return Export(mode=self._mode, seconds=0.0, code=code, graph=graph)
 
     def _footprint(self, request: dict[str, Any]) -> Footprint:

@@ -11,12 +11,12 @@ import copy
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tsdash import complaints, graphtext, inputs, ranges
+from tsdash import complaints, graphtext, inputs, onnxfile, ranges
 from tsdash.contract import LEFT_ALONE, WRITTEN_TO
 from tsdash.spec import ContractChange, Export, ExportWarning
 from tsdash.tracebacks import SourceMap
@@ -29,8 +29,6 @@ Dynamic = Mapping[
 ]  # input path -> {axis: the dim it moves with}, as `inputs.moving_axes` finds it
 Make = Callable[["torch.nn.Module", tuple[Any, ...], dict[str, Any], Dynamic], Any]
 
-TEXT_BYTES = 200_000  # of code that is kept
-GRAPH_BYTES = 4_000_000  # likewise of the graph: a scripted encoder of twelve layers has 2.5 MB
 RETRY_S = 10.0  # an export that failed sooner is tried again with fixed sizes
 
 
@@ -48,6 +46,7 @@ class Exporter:
     read: Callable[[Path], Any]  # what `make` gave, as far as it was saved
     switches: bool = True  # the artefact can be told .train() and .eval()
     casts: bool = True  # the artefact can be cast to another dtype once it is loaded
+    moves: bool = True  # the artefact can be loaded for another device
     needs: tuple[str, ...] = ()  # modules that are slow to import: the zygote imports them once for all workers
     runtime: tuple[str, ...] = ()  # what has to be there where the artefact runs
     future: str = ""  # what PyTorch says of it, as a sentence
@@ -67,6 +66,7 @@ class Exporter:
 
 EXPORTERS: dict[str, Exporter] = {}
 TORCHSCRIPT_FUTURE = "Deprecated: torch.jit points to torch.export and torch.compile."  # its DeprecationWarnings, 2.14
+ONNX_FUTURE = "Maintained: torch.onnx.export converts what torch.export captures, for runtimes of many makers."
 PROGRAM_FUTURE = "Maintained: what torch.jit points to. AOTInductor compiles it to run without Python."
 
 
@@ -169,6 +169,31 @@ def program(name: str, summary: str) -> Callable[[Make], Make]:
     return register
 
 
+def onnx(name: str, summary: str) -> Callable[[Make], Make]:
+    """Register a mode whose function returns a Session of an ONNX file."""
+
+    def register(make: Make) -> Make:
+        EXPORTERS[name] = Exporter(
+            name=name,
+            summary=summary,
+            suffix=".onnx",
+            dynamic=True,
+            switches=False,
+            casts=False,
+            moves=False,
+            make=make,
+            save=onnxfile.save,
+            load=onnxfile.load,
+            read=onnxfile.Session,
+            needs=("torch._dynamo", "torch._export", "onnxscript"),  # not onnxruntime, which starts a thread
+            runtime=("onnxruntime",),
+            future=ONNX_FUTURE,
+        )
+        return make
+
+    return register
+
+
 @torchscript(
     "trace",
     "torch.jit.trace: records the operators of one call. TorchScript, deprecated for torch.export.",
@@ -249,6 +274,12 @@ def export(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     return torch.export.export(model, args, kwargs, dynamic_shapes=shapes if len(shapes) else None)
 
 
+@onnx("onnx", "ONNX: what torch.export captures, in operators that runtimes share; onnxruntime runs it. Maintained.")
+def to_onnx(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Dynamic) -> Any:
+    """Of what `export` makes, so with the same moving axes."""
+    return onnxfile.Session(onnxfile.convert(export(model, args, kwargs, dynamic)))
+
+
 def run(
     mode: str,
     model: torch.nn.Module,
@@ -296,7 +327,7 @@ def run(
     if keep is not None:
         keep(exported)
     written = state.written(copied, before)
-    code, graph = texts(exported, sources)
+    code, graph = graphtext.texts(exported, sources)
     return Export(
         mode=mode,
         seconds=seconds,
@@ -364,33 +395,3 @@ def _note(message: str) -> ExportWarning:
 
 def _clone(tensor: torch.Tensor) -> torch.Tensor:
     return copy.deepcopy(tensor.detach()).requires_grad_(tensor.requires_grad)
-
-
-def _cut(text: str, limit: int) -> str:
-    raw = text.encode(errors="backslashreplace")
-    if len(raw) <= limit:
-        return text
-    return raw[:limit].decode(errors="ignore") + f"\n… cut here: {len(raw):,} bytes in all\n"
-
-
-def texts(exported: Any, sources: SourceMap) -> tuple[str, str]:
-    """Code and graph of what was exported, to be read by people; cut where they are very long."""
-    import torch
-
-    if isinstance(exported, torch.export.ExportedProgram):
-        code, graph = exported.graph_module.print_readable(print_output=False), graphtext.program(exported, sources)
-    else:
-        code, graph = "\n".join(_code(exported)), graphtext.torchscript(exported, sources)
-    return _cut(sources.rename(code), TEXT_BYTES), _cut(graph, GRAPH_BYTES)
-
-
-def _code(exported: Any) -> Iterator[str]:
-    """The code of every method of every submodule, the same code once, with the modules that share it."""
-    users: dict[str, list[str]] = {}
-    for name, module in exported.named_modules():
-        for method in module._c._method_names():
-            code = module._c._get_method(method).code
-            users.setdefault(code, []).append(f"{name or 'the model'}, {module.original_name}")
-    for code, names in users.items():
-        more = f" and {len(names) - 1} more like it" if len(names) > 1 else ""
-        yield f"# {names[0]}{more}\n{code}"

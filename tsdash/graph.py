@@ -1,6 +1,6 @@
 """The graph of an export, read from its text: operators and what they take, in the modules and blocks that they belong to.
 
-Reads what `graphtext` writes, for TorchScript and torch.export alike, without torch. Constants, parameters and lists are part
+Reads what `graphtext` writes, for TorchScript, torch.export and ONNX alike, without torch. Constants, parameters and lists are part
 of the operators that take them. The same module called again is another group, so that a graph of groups has no cycle.
 """
 
@@ -158,7 +158,13 @@ _OUTPUT = re.compile(r"%([^\s,:()]+) : (.*?)(?=, %[^\s,:()]+ : |$)")
 _BLOCK = re.compile(r"^\s*block(\d+)\((.*)\):$")
 _RESULTS = re.compile(r"^\s*(->|return) \((.*)\)$")
 _HEAD = re.compile(r"^graph\((.*?)\):\n", re.S)
-_BLOCKS = {"prim::If": ("then", "else"), "prim::Loop": ("body",)}
+_BLOCKS = {
+    "prim::If": ("then", "else"),
+    "prim::Loop": ("body",),
+    "onnx::If": ("then", "else"),
+    "onnx::Loop": ("body",),
+    "onnx::Scan": ("body",),
+}
 _BUILDS = {"prim::ListConstruct": "[]", "prim::TupleConstruct": "()"}
 
 
@@ -262,7 +268,7 @@ def _node(line: str, reading: _Reading, scope: _Scope) -> tuple[int, list[str]] 
 
 def _inline(operator: str, attributes: str, values: list[_Value], outputs: list[tuple[str, str]]) -> _Value | None:
     """The value of a node that is shown where it is used; None for an operator."""
-    if operator == "prim::Constant":
+    if operator in ("prim::Constant", "onnx::Constant"):
         text = attributes.removeprefix("value=") or "None"
         if outputs and outputs[0][1] == "bool":
             text = {"0": "False", "1": "True"}.get(text, text)

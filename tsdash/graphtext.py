@@ -11,11 +11,14 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tsdash import onnxfile, onnxtext
 from tsdash.tracebacks import SourceMap
 
 if TYPE_CHECKING:
     import torch
 
+TEXT_BYTES = 200_000  # of code that is kept
+GRAPH_BYTES = 4_000_000  # likewise of the graph: a scripted encoder of twelve layers has 2.5 MB
 MOST_NODES = 60_000  # of a larger script the modules are not asked for, one by one
 _LIBRARY = re.compile(r"/[^\s\"']*?/(?:site|dist)-packages/")
 _NODE = re.compile(r"\s*(?:%.+ )?= \w+::\w+")
@@ -24,6 +27,20 @@ _CALLED = re.compile(r"(\w+)\((\w+)\)")  # one module of a node's hierarchy: its
 _FRAME = re.compile(r'^\s*File "(.+)", line (\d+)', re.M)
 _TRACED_FRAME = re.compile(r"^(.+)\((\d+)\): ", re.M)
 _NO_MODULE = ("SELF", "UNKNOWN_INSTANCE")  # another method of the same module; a free function
+
+
+def texts(exported: Any, sources: SourceMap) -> tuple[str, str]:
+    """Code and graph of what was exported, to be read by people; cut where they are very long."""
+    import torch
+
+    if isinstance(exported, onnxfile.Session):
+        model = onnxtext.read(exported.source)
+        code, graph = onnxtext.code(model, sources), onnxtext.graph(model, sources)
+    elif isinstance(exported, torch.export.ExportedProgram):
+        code, graph = exported.graph_module.print_readable(print_output=False), program(exported, sources)
+    else:
+        code, graph = "\n".join(_code(exported)), torchscript(exported, sources)
+    return _cut(sources.rename(code), TEXT_BYTES), _cut(graph, GRAPH_BYTES)
 
 
 def torchscript(exported: Any, sources: SourceMap) -> str:
@@ -149,3 +166,22 @@ def _noted(line: str, scope: str, user_line: str) -> str:
     if user_line and not where.startswith(f"{user_line}:"):
         where = f"{where} via {user_line}".strip()
     return f"{node} # {where}" if where else node
+
+
+def _cut(text: str, limit: int) -> str:
+    raw = text.encode(errors="backslashreplace")
+    if len(raw) <= limit:
+        return text
+    return raw[:limit].decode(errors="ignore") + f"\n… cut here: {len(raw):,} bytes in all\n"
+
+
+def _code(exported: Any) -> Iterator[str]:
+    """The code of every method of every submodule, the same code once, with the modules that share it."""
+    users: dict[str, list[str]] = {}
+    for name, module in exported.named_modules():
+        for method in module._c._method_names():
+            code = module._c._get_method(method).code
+            users.setdefault(code, []).append(f"{name or 'the model'}, {module.original_name}")
+    for code, names in users.items():
+        more = f" and {len(names) - 1} more like it" if len(names) > 1 else ""
+        yield f"# {names[0]}{more}\n{code}"

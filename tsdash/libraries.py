@@ -8,8 +8,9 @@ from tsdash.spec import Export
 
 _IN_A_PROGRAM = re.compile(r"\btorch\.ops\.([A-Za-z_]\w*)\.\w+")
 _IN_A_SCRIPT = re.compile(r"\b([A-Za-z_]\w*)::[A-Za-z_]\w*[(\[]")
-OF_TORCH = frozenset(  # namespaces of operators that torch itself brings
+OF_TORCH = frozenset(  # namespaces of operators that torch itself brings, or the runtime of an ONNX file
     [
+        "onnx",
         "aten",
         "prim",
         "prims",

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from tsdash import onnxfile
+
 # Operators that write running statistics without saying so in their schema, and the argument that makes them do it.
 _STATISTICS = {
     "batch_norm": "training",
@@ -29,8 +31,9 @@ _UNKNOWN = object()
 
 
 def mutable(loaded: Any) -> bool:
-    """Whether calling `loaded` (a ScriptModule or an exported program's module) may change what its next call returns.
+    """Whether calling `loaded` (a ScriptModule, an exported program's module or an ONNX session) may change what its next call returns.
 
+    An ONNX file has no state but that of random numbers: is there an operator that may draw some?
     For a ScriptModule the answer holds as long as its scalar attributes, `training` among them, are left alone.
     """
     if isinstance(loaded, torch.jit.ScriptModule):
@@ -38,7 +41,7 @@ def mutable(loaded: Any) -> bool:
     if isinstance(loaded, torch.fx.GraphModule):
         graphs = [module.graph for module in loaded.modules() if isinstance(module, torch.fx.GraphModule)]
         return any(_program_writes(graph, outermost=graph is loaded.graph) for graph in graphs)
-    return True
+    return not isinstance(loaded, onnxfile.Session) or loaded.may_draw()
 
 
 class _Script:

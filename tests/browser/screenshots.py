@@ -31,7 +31,7 @@ WIDTHS = (800, 1440, 2560)
 SCHEMES = ("light", "dark")
 HEIGHT_PX = 900
 FEW_CASES = 12  # that a run which is cancelled has
-ALL = "trace,script,trace+freeze,script+freeze,script+optimize,export"
+ALL = "trace,script,trace+freeze,script+freeze,script+optimize,export,onnx"
 QUIET_MS = 800  # figures are drawn after the script has come to rest
 TIMEOUT_MS = 60_000
 RESTING = '[data-testid="stApp"][data-test-script-state="notRunning"]'

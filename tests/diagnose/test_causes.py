@@ -245,3 +245,31 @@ def test_a_proof_says_whether_both_return_or_both_raise(explain):
     assert any(sentence.endswith("eager returns exactly what trace returns.") for sentence in cause.evidence)
     cause, _ = explain(ROUNDS, "trace", dims={"rows": 3})
     assert any(sentence.endswith("eager raises as trace does.") for sentence in cause.evidence)
+
+
+MASKED = """
+class Model(nn.Module):
+    def forward(self, x):
+        seen = x.sum(-1).unsqueeze(-2) > 0
+        return nn.functional.scaled_dot_product_attention(x, x, x, attn_mask=seen)
+
+def make_inputs(): return (torch.rand(1, 1, 4, 4),)
+"""
+DROPPED = """
+class Model(nn.Module):
+    def forward(self, x): return nn.functional.dropout(x, 0.5, training=True)
+
+def make_inputs(): return (torch.ones(1, 64),)
+"""
+
+
+def test_what_only_the_conversion_to_onnx_gets_wrong_is_no_baked_value(explain):
+    """Rows that attend to nothing: the captured program answers as eager does."""
+    cause, _ = explain(MASKED, "onnx", values="negative")
+    assert cause.cause == "unknown"
+    assert "converting it to ONNX" in cause.message
+
+
+def test_random_numbers_of_the_runtime_are_told_apart(explain):
+    cause, _ = explain(DROPPED, "onnx")
+    assert "random numbers of its own" in cause.message

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from tsdash import formats, spec
+from tsdash import formats, onnxfile, spec
 from tsdash.diagnose.answers import same_answer
 from tsdash.diagnose.evidence import evidence, values_groups
 from tsdash.diagnose.laboratory import Laboratory
@@ -67,6 +67,25 @@ def folded(lab: Laboratory) -> Iterator[Finding]:
         tie = _tie(lab, case) if _whole_numbers_differ(failures[0]) else None
         yield _tied(axis, tie, step) if tie is not None else _changed(lab, axis, case, failures[0], plain)
         return
+
+
+def converted(lab: Laboratory, axis: str, case: spec.Case) -> Finding | None:
+    """Of an ONNX file: that the program it was made of agrees with eager, so that nothing which that has baked is to blame."""
+    if lab.subject.mode != "onnx" or lab.artefact is None or not lab.in_time():
+        return None
+    captured = _unfolded(lab, "export").exported(case)
+    if captured is None or not same_answer(captured, lab.eager(case)):
+        return None
+    again = _unfolded(lab, "onnx").exported(case)
+    message = (
+        "The program that torch.export captures is right; converting it to ONNX, or running that, makes the difference."
+    )
+    if onnxfile.Session(lab.artefact).may_draw():
+        message = "The runtime draws random numbers of its own, which no seed of torch's reaches."
+    elif again is not None and same_answer(again, lab.eager(case)):
+        message = "A file converted here is right; this one was made of other weights or sizes, or in another way."
+    said = "Mode export, which is that program as it is, returns what eager returns."
+    return Finding(cause="unknown", strength=Strength.STATED, axis=axis, message=message, evidence=(said,))
 
 
 def _frozen(axis: str, step: str) -> Finding:

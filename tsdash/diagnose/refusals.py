@@ -134,6 +134,8 @@ def _compiled(lab: Laboratory, error: spec.ErrorFacts) -> Finding:
         return _output(lab, error, result.value)
     if lab.scripting:
         return _at(lab, error, "unsupported_python", "The compiler of TorchScript refuses this construct.")
+    if lab.subject.mode == "onnx" and error.line is None:  # nothing of the model: a package, or the size of a file
+        return _at(lab, error, "unknown", phrases.opening(error.message))
     if "DataDependent" in error.type or "data-dependent" in error.message:
         said = (
             f"{lab.subject.mode} cannot decide this line: it hangs on a value that is known only when the model runs."

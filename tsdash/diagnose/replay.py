@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tsdash import spec
-from tsdash.diagnose import classify, phrases
+from tsdash.diagnose import classify, numerics, phrases
 from tsdash.diagnose.answers import Result, same_answer
 from tsdash.diagnose.evidence import evidence, values_groups
 from tsdash.diagnose.laboratory import Laboratory
@@ -71,7 +71,8 @@ def _replay_axis(lab: Laboratory, axis: str, failures: Sequence[spec.CaseResult]
                 _finding(lab, suspect, axis, failure.case, actual, refuted=_can_be_forced(lab, suspect, actual))
                 for suspect in leading[:SHOWN]
             ]
-    yield from differing
+    converted = numerics.converted(lab, axis, failures[0].case)
+    yield from differing if converted is None else [converted]
 
 
 def _suspects(lab: Laboratory, case: spec.Case) -> tuple[list[Suspect], Result | None]:

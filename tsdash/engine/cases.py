@@ -33,6 +33,9 @@ RECYCLE_SHARE = 0.5  # of its memory limit that a worker may hold between two ca
 _KEEPS_DTYPE = ErrorFacts(
     type="note", message="This mode keeps the dtype it was exported in: export again in the dtype to serve."
 )
+_NAMES_NO_DEVICE = ErrorFacts(
+    type="note", message="This mode's artefact names no device: its runtime is told where to run when it loads it."
+)
 
 
 def deadly(case: Case, mode: str) -> tuple[CaseResult, dict[str, Any]]:
@@ -93,6 +96,8 @@ class Cases:
             return CaseResult(case=case, mode=self.mode, eager=eager, exported=Side(ended=ended, error=facts.error)), {}
         if case.dtype != GIVEN and not case.dtype.startswith("inputs:") and not EXPORTERS[self.mode].casts:
             return CaseResult(case=case, mode=self.mode, eager=Side(), exported=Side(error=_KEEPS_DTYPE)), {}
+        if case.device != "cpu" and not EXPORTERS[self.mode].moves:
+            return CaseResult(case=case, mode=self.mode, eager=Side(), exported=Side(error=_NAMES_NO_DEVICE)), {}
         reference = await (self._ahead.pop(case.id, None) or self._references.of(case))
         for other in following:
             if other.id not in self._ahead:

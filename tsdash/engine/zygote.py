@@ -97,7 +97,8 @@ def _warm_up() -> None:
 
 def _import(modules: Iterable[str]) -> None:
     for name in modules:
-        importlib.import_module(name)
+        with contextlib.suppress(ModuleNotFoundError):  # whoever needs it says so
+            importlib.import_module(name)
     gc.freeze()
 
 
