@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tsdash import archive, plan, saved
+from tsdash import archive, onnxfile, plan, saved
 from tsdash.cli import main
 from tsdash.engine.core import Engine
 from tsdash.errors import OptionError
@@ -54,12 +54,18 @@ def program(path: Path) -> Path:
     return path
 
 
-def held(engine: Engine, path: Path, mode: str) -> Record:
+def onnx(path: Path, factor: float = 2.0, **options: bool) -> Path:
+    sizes = ({0: torch.export.Dim.AUTO},)
+    torch.onnx.export(Plain(factor).eval(), (torch.ones(2, 4),), path, dynamic_shapes=sizes, verbose=False, **options)
+    return path
+
+
+def held(engine: Engine, path: Path, mode: str, devices: tuple[str, ...] = ()) -> Record:
     """The artefact at `path` against the model, on three sizes."""
     spec = RunSpec(
         model=ModelSource(name="m.py", kind="file", filename="m.py", text=MODEL),
         modes=(mode,),
-        cases=plan.cases(Sweep(dims={"n": (2, 3, 4)}), {"n": 2}),
+        cases=plan.cases(Sweep(dims={"n": (2, 3, 4)}, devices=devices), {"n": 2}),
         saved=saved.keep(str(path), engine.store),
     )
     run = engine.store.create(spec, {}, {}, engine.owner)
@@ -68,7 +74,9 @@ def held(engine: Engine, path: Path, mode: str) -> Record:
 
 
 @pytest.mark.parametrize(
-    ("make", "mode"), [(script, "script"), (program, "export")], ids=["TorchScript", "torch.export"]
+    ("make", "mode"),
+    [(script, "script"), (program, "export"), (onnx, "onnx")],
+    ids=["TorchScript", "torch.export", "ONNX"],
 )
 def test_an_artefact_is_judged_as_it_is(engine, tmp_path, make, mode):
     """It lacks the branch of the model, which an export made here would have, or be refused for."""
@@ -76,7 +84,7 @@ def test_an_artefact_is_judged_as_it_is(engine, tmp_path, make, mode):
     assert [judge(result).outcome for result in record.of(mode)][:3] == ["identical", "mismatch", "identical"]
     export = record.exports[mode]
     assert "exported elsewhere" in export.warnings[0].message
-    assert "mul" in export.graph
+    assert "mul" in export.graph.lower()
     assert record.causes[mode]
 
 
@@ -91,6 +99,30 @@ def test_a_file_that_is_no_artefact_fails_in_every_case(engine, tmp_path):
     record = held(engine, tmp_path / "none.pt", "trace")
     assert record.state == "done"
     assert {judge(result).outcome for result in record.of("trace")} == {"runtime_error"}
+
+
+def test_an_onnx_file_is_kept_with_the_weights_beside_it(engine, tmp_path):
+    """As torch.onnx.export leaves them unless it is told otherwise; without them it is refused."""
+    path = tmp_path / "m.onnx"
+    torch.onnx.export(torch.nn.Linear(64, 64).eval(), (torch.ones(1, 64),), path, verbose=False)
+    assert len((engine.store.artefacts / saved.keep(str(path), engine.store).sha256).read_bytes()) > 64 * 64 * 4
+    Path(f"{path}.data").unlink()
+    with pytest.raises(OptionError, match=r"The weights beside m\.onnx"):
+        saved.keep(str(path), engine.store)
+
+
+def test_an_onnx_file_without_its_runtime_is_no_verdict(engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(onnxfile, "PACKAGES", ("no_such_runtime",))
+    with pytest.raises(OptionError, match="needs no_such_runtime: pip install"):
+        saved.keep(str(tmp_path / "m.onnx"), engine.store)
+
+
+def test_an_onnx_file_names_no_device(engine, tmp_path):
+    """So cases on another one are not run, and count neither way."""
+    record = held(engine, onnx(tmp_path / "m.onnx"), "onnx", devices=("cpu", "meta"))
+    elsewhere = [result.exported for result in record.of("onnx") if result.case.device == "meta"]
+    assert [side.ended for side in elsewhere] == ["not_run"]
+    assert "names no device" in elsewhere[0].error.message
 
 
 def test_the_artefact_moves_with_its_run(engine, tmp_path):
@@ -111,6 +143,7 @@ def test_the_artefact_moves_with_its_run(engine, tmp_path):
         ("m.pt", ("script+freeze",), "script+freeze"),
         ("m.ts", (), "trace"),
         ("m.pt2", (), "export"),
+        ("m.onnx", (), "onnx"),
     ],
 )
 def test_the_mode_is_what_the_user_or_the_suffix_says(name, modes, mode):
@@ -120,7 +153,8 @@ def test_the_mode_is_what_the_user_or_the_suffix_says(name, modes, mode):
 @pytest.mark.parametrize(
     ("name", "modes", "words"),
     [
-        ("m.onnx", (), "no runtime"),
+        ("m.onnx", ("export",), "no artefact of 'export'"),
+        ("m.pt", ("onnx",), "no artefact of 'onnx'"),
         ("m.pt", ("trace", "script"), "one mode"),
         ("m.pt", ("export",), "no artefact of 'export'"),
         ("m.pt2", ("trace",), "no artefact of 'trace'"),
@@ -144,3 +178,18 @@ def test_the_command_line_holds_an_artefact_against_a_model(tmp_path, monkeypatc
     assert main(["runs", "repro", "1", "script", "c2"]) == 2
     assert main(["check", "m.py", "--reference", "m.py"]) == 2
     assert "m.py is none" in capsys.readouterr().err
+
+
+def test_the_command_line_tells_a_right_onnx_file_from_a_wrong_one(tmp_path, monkeypatch, capsys):
+    """By its exit status; and that a file made here would be right."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.py").write_text(MODEL.replace("shape[0] == 3", "dim() == 3"))
+    onnx(tmp_path / "right.onnx")
+    onnx(tmp_path / "wrong.onnx", factor=2.01, external_data=False)
+    options = ["--reference", "m.py", "--dim", "n=2,4", "--effort", "quick", "--json", "-"]
+    assert main(["check", "right.onnx", *options]) == 0
+    right = json.loads(capsys.readouterr().out)["modes"]["onnx"]
+    assert main(["check", "wrong.onnx", *options]) == 1
+    wrong = json.loads(capsys.readouterr().out)["modes"]["onnx"]
+    assert (right["outcome"], wrong["outcome"]) == ("identical", "mismatch")
+    assert "A file converted here is right" in wrong["causes"][0]["message"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tsdash import onnxfile
 from tsdash.errors import OptionError
 from tsdash.exporters import EXPORTERS
 from tsdash.models import ARTEFACTS
 from tsdash.spec import SavedArtefact
 from tsdash.store import Store
 
-_LIKE = {".pt2": "export"}  # the mode that an artefact is taken for by its suffix, where the user names none
+_LIKE = {".pt2": "export", ".onnx": "onnx"}  # the mode that a suffix stands for, where the user names none
 _OTHERWISE = "trace"
-_UNREADABLE = (".onnx",)
 
 
 def is_artefact(name: str) -> bool:
@@ -25,14 +25,11 @@ def mode_of(name: str, modes: Sequence[str]) -> str:
     """The mode that the artefact is judged as: the one of `modes`, or what its suffix says where there is none. Raises
     OptionError."""
     suffix = Path(name).suffix
-    if suffix in _UNREADABLE:
-        raise OptionError(
-            f"{name}: tsdash runs artefacts of torch alone, .pt and .pt2; for ONNX there is no runtime here."
-        )
     if len(modes) > 1:
         raise OptionError(f"{name} was saved in one mode. Give that one, such as --modes {modes[0]}.")
     mode = modes[0] if modes else _LIKE.get(suffix, _OTHERWISE)
-    fitting = [known for known in EXPORTERS if (EXPORTERS[known].suffix == ".pt2") == (suffix == ".pt2")]
+    kind = suffix if suffix in _LIKE else ".pt"
+    fitting = [known for known in EXPORTERS if EXPORTERS[known].suffix == kind]
     if mode not in fitting:
         raise OptionError(f"{name} is no artefact of {mode!r}. A {suffix} file is one of: {', '.join(fitting)}.")
     return mode
@@ -40,7 +37,31 @@ def mode_of(name: str, modes: Sequence[str]) -> str:
 
 def keep(name: str, store: Store) -> SavedArtefact:
     """The file at `name`, copied into the store. Raises OptionError where it cannot be read."""
+    path = Path(name)
+    if path.suffix == ".onnx" and (lacking := onnxfile.missing()):
+        raise OptionError(f"{name} cannot be run here. {lacking}")
     try:
-        return SavedArtefact(name=name, sha256=store.keep(Path(name)))
+        whole = _whole(path) if path.suffix == ".onnx" else None
+        return SavedArtefact(name=name, sha256=store.keep(path) if whole is None else store.keep_bytes(whole))
     except OSError as error:
         raise OptionError(f"{name} cannot be read: {error.strerror}.") from None
+
+
+def _whole(path: Path) -> bytes | None:
+    """An ONNX file with the weights that lie in files beside it, as torch.onnx.export leaves them; None where none do."""
+    raw = path.read_bytes()
+    if b"location" not in raw:  # of weights that lie elsewhere
+        return None
+    import onnx
+    from onnx import external_data_helper
+
+    try:
+        model = onnx.load_from_string(raw)
+    except Exception:  # it is no ONNX file, which its runtime says in every case
+        return None
+    try:
+        external_data_helper.load_external_data_for_model(model, str(path.resolve().parent))
+        whole = bytes(model.SerializeToString())
+    except Exception as error:  # onnx and protobuf have errors of their own
+        raise OptionError(f"The weights beside {path.name} cannot be put into it: {error}") from None
+    return None if len(whole) <= len(raw) else whole

@@ -38,7 +38,7 @@ def add_to(commands: Commands) -> None:
     check.add_argument(
         "--reference",
         metavar="MODEL",
-        help="of a saved artefact (.pt, .pt2) in place of MODEL: the model that it is held against, with the same weights",
+        help="of a saved artefact (.pt, .pt2, .onnx) in place of MODEL: the model that it is held against, with the same weights",
     )
     check.add_argument(
         "--modes",
