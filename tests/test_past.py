@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from tsdash import past
-from tsdash.spec import ModelSource
+from pathlib import Path
+
+import pytest
+
+from tsdash import past, plan
+from tsdash.cli import main
+from tsdash.spec import ModelSource, RunSpec, Sweep
+from tsdash.store import Store
 
 
 def source(name: str, kind: str = "file", filename: str = "net.py", given: str | None = None) -> ModelSource:
@@ -44,3 +50,15 @@ def test_what_changed_is_a_sentence() -> None:
         past.changed({"new": 52, "gone": 59})
         == "Not to be told: the two runs have no case in common (52 new, 59 gone)."
     )
+
+
+def test_the_command_line_compares_no_runs_of_two_models(tsdash_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says which they are, and finds nothing worse."""
+    store = Store()
+    for name in ("nets/one.py", "two.py"):
+        model = source(name, filename=name.rpartition("/")[2])
+        store.create(RunSpec(model=model, modes=("trace",), cases=plan.cases(Sweep(), {})), {}, {})
+    assert main(["runs", "compare", "1", "2"]) == 0
+    assert capsys.readouterr().out == "Two different models: one.py in run 1, two.py in run 2.\n"
+    assert main(["runs", "compare", "1", "1"]) == 0
+    assert capsys.readouterr().out == "0 worse, 0 better, 0 same, 0 new, 0 gone\n"
