@@ -298,9 +298,7 @@ def disturbances(latency: Latency) -> tuple[str, ...]:
     if control and abs(math.log(ratio := paired_ratio(eager, control).value)) > DISTURBED_CONTROL:
         found.append(f"Eager differs from itself by {abs(ratio - 1):.1%}.")
     if len(latency.preempted) > DISTURBED_ROUNDS * len(eager):
-        found.append(
-            f"The kernel took the processor away in {len(latency.preempted)} of {len(eager)} {'round' if len(eager) == 1 else 'rounds'}."
-        )
+        found.append(f"The kernel took the processor away in {len(latency.preempted)} of {len(eager)} rounds.")
     if (far := outliers(eager, TUKEY_FAR).count) > DISTURBED_ROUNDS * len(eager):
         found.append(f"{far} of eager's {len(eager)} samples are far out.")
     if latency.stolen_share is not None and latency.stolen_share > DISTURBED_STEAL:

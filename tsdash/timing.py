@@ -92,9 +92,7 @@ def measure(
     if before.cpus is not None and threads > before.cpus:
         notes.append(f"{threads} threads on {before.cpus} processors.")
     if len(samples) == fewest and pace.spent_s() > budget_s:
-        notes.append(
-            f"The budget of {budget_s:g} s is too small: {fewest} {'round' if fewest == 1 else 'rounds'} took {pace.spent_s():.1f} s."
-        )
+        notes.append(f"The budget of {budget_s:g} s is too small: {fewest} rounds took {pace.spent_s():.1f} s.")
     return Latency(
         case=case,
         arms=tuple(_arm(name, [r[i] for r in warmup], [r[i] for r in samples]) for i, name in enumerate(names)),
