@@ -116,4 +116,7 @@ def test_a_file_that_eager_raises_on_does_not_fit_the_model() -> None:
 
 
 def test_one_case_is_not_all_cases() -> None:
+    """And where no case has the same bits, that is not counted."""
+    noisy = replace(SAME, identical=False, max_abs=1e-7)
     assert verdict([result(SAME)]).reasons == ("The same bits in the one case.",)
+    assert verdict([result(noisy)] * 2).reasons == ("Within the noise of the arithmetic in all 2 cases.",)

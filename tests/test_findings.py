@@ -106,6 +106,7 @@ def test_failure_and_doubt_are_both_told() -> None:
     [
         ({"trace": "...."}, "The model is being loaded and exported."),
         ({"trace": "ii.."}, "trace agrees with eager in all 2 cases so far."),
+        ({"trace": "i..."}, "trace agrees with eager in the one case so far."),
         ({"trace": "im..", "script": "ii.."}, "trace fails in 1 of 2; script agrees so far."),
     ],
 )

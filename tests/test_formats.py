@@ -101,6 +101,11 @@ def test_thousands_are_parted_by_narrow_spaces() -> None:
     assert formats.count(65536) == "65\u202f536"
 
 
+def test_every_agrees_in_number() -> None:
+    """One is not all."""
+    assert [formats.every(n, "case") for n in (1, 2, 1200)] == ["the one case", "all 2 cases", "all 1\u202f200 cases"]
+
+
 @pytest.mark.parametrize(("n", "text"), [(0, "0 cases"), (1, "1 case"), (2, "2 cases")])
 def test_counted_agrees_in_number(n: int, text: str) -> None:
     """One case, two cases."""

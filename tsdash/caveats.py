@@ -33,8 +33,7 @@ def nothing_but_nan(judged: Judged) -> str:
     compared = [result for result, _ in judged if result.outputs and not result.structure]
     if not compared or not all(map(only_nan, compared)):
         return ""
-    where = f"all {formats.count(len(compared))} compared cases" if len(compared) > 1 else "the one compared case"
-    return f"In {where} every output is NaN on both sides: not one number was compared."
+    return f"In {formats.every(len(compared), 'compared case')} every output is NaN on both sides: not one number was compared."
 
 
 def only_nan(result: CaseResult) -> bool:

@@ -93,7 +93,7 @@ def _of_calls(both: Sequence[CaseResult]) -> Iterator[str]:
             )
     whats = {what for what, _, _ in found}
     if "input" not in whats:
-        yield f"It treats its inputs as eager does in all {formats.counted(len(both), 'case')}."
+        yield f"It treats its inputs as eager does in {formats.every(len(both), 'case')}."
     if "memory" not in whats:
         yield "Its outputs share memory with inputs and with each other as eager's do."
     for same in list(found.values())[:MOST_NAMED]:

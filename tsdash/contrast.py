@@ -81,7 +81,7 @@ def fastest(claimed: Mapping[str, SpeedUp], shippable: Collection[str], timed: i
 def move(causes: Sequence[Cause], error: ErrorFacts | None, *, wrong: int, judged: int) -> str:
     """What stands between a model and torch.export: the cause in words, else its own error; or nothing."""
     if not wrong:
-        return f"Nothing: export gives the same answers in all {formats.counted(judged, 'case')}."
+        return f"Nothing: export gives the same answers in {formats.every(judged, 'case')}."
     for cause in causes:
         if cause.cause != "unknown" and cause.message:
             return cause.message if cause.message.endswith(".") else f"{cause.message}."

@@ -38,11 +38,9 @@ def _never(run: Sequence[Cell], modes: Sequence[str]) -> str:
     fewest = min(Counter(mode for mode, _, _ in run).values())
     every = "both" if len(modes) == 2 else f"all {formats.word(len(modes))}"
     who = f"{modes[0]} agrees" if len(modes) == 1 else f"{every} modes agree"
-    if cases == 1:
-        return f"Never: {who} with eager in the one case."
     if fewest < cases:  # not every case says something of every mode
         return f"Never: {who} with eager in every case that they ran, each in {formats.count(fewest)} or more of {formats.count(cases)}."
-    return f"Never: {who} with eager in all {formats.count(cases)} cases."
+    return f"Never: {who} with eager in {formats.every(cases, 'case')}."
 
 
 def _places(by_axis: Mapping[str, Sequence[tuple[str, Case]]]) -> list[str]:

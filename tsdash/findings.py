@@ -93,7 +93,7 @@ def so_far(cells: Sequence[Cell]) -> str:
     if fine and not wrong:
         n = sum(count for _, count in fine)
         who = fine[0][0] if len(fine) == 1 else formats.joined([mode for mode, _ in fine[:MOST_PARTS]])
-        return f"{who} {'agrees' if len(fine) == 1 else 'agree'} with eager in all {formats.counted(n, 'case')} so far."
+        return f"{who} {'agrees' if len(fine) == 1 else 'agree'} with eager in {formats.every(n, 'case')} so far."
     if fine:
         parts.append(
             f"{formats.joined([mode for mode, _ in fine[:MOST_PARTS]])} {'agrees' if len(fine) == 1 else 'agree'} so far"

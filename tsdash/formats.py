@@ -105,6 +105,11 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
     return f"{count(n)} {noun if n == 1 else plural or noun + 's'}"
 
 
+def every(n: int, noun: str) -> str:
+    """Things without exception: all 12 cases, the one case."""
+    return f"all {count(n)} {noun}s" if n != 1 else f"the one {noun}"
+
+
 def word(n: int) -> str:
     """A small number as a word, for the beginning of a sentence or a count of modes."""
     return _WORDS[n] if 0 <= n < len(_WORDS) else count(n)

@@ -159,10 +159,9 @@ def _in_favour(swept: Sequence[tuple[CaseResult, Judgement]], raised: int) -> st
     """In how many of the planned cases what agrees. `raised`: in so many both raise."""
     total, noisy = len(swept), sum(judgement.outcome == "within_noise" for _, judgement in swept)
     same = total - noisy - raised
-    if total == 1:
-        return "Within the noise of the arithmetic in the one case." if noisy else "The same bits in the one case."
-    if same == total:
-        return f"The same bits in all {total} cases."
+    for what, count in (("The same bits", same), ("Within the noise of the arithmetic", noisy)):
+        if count == total:
+            return f"{what} in {formats.every(total, 'case')}."
     parts = [f"The same bits in {same} of {total} cases"]
     parts += [f"in {noisy} within the noise of the arithmetic"] if noisy and raised else []
     parts += [f"the other {noisy} within the noise of the arithmetic"] if noisy and not raised else []
