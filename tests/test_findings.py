@@ -120,6 +120,12 @@ def test_all_equal_elements() -> None:
     assert findings.elements(output(identical=True)) == "All 32 elements are equal, bit for bit."
 
 
+def test_nothing_but_nan_is_not_called_equal() -> None:
+    """There was no number to be equal."""
+    facts = output(identical=True, only_nan=True)
+    assert findings.elements(facts) == "All 32 elements are NaN on both sides: no number was compared."
+
+
 def test_wrong_elements_are_counted() -> None:
     """How many, how far, and what it does to the predicted class."""
     facts = output(elements=65_536, over_plain=11_523, max_abs=11.3, argmax_rows=256, argmax_flips=48)

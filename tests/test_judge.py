@@ -83,6 +83,16 @@ def test_the_same_bits_are_identical():
     assert judge(result(SAME)).outcome == "identical"
 
 
+def test_where_nothing_was_compared_the_detail_says_so():
+    """NaN on both sides; and an export that could not be tried, since eager raises on the inputs that it is made from."""
+    assert judge(result(replace(SAME, only_nan=True))).detail == "Every output is NaN on both sides, and nothing else."
+    refused = judge(result(eager="raised", exported="export_error"))
+    assert (refused.outcome, refused.detail) == (
+        "export_error",
+        "Eager itself raises here, so nothing could be exported: ValueError: no",
+    )
+
+
 def test_another_structure_is_a_mismatch_however_equal_the_values():
     change = StructureDifference(path="output", what="type", expected="Gauss", actual="tuple")
     judgement = judge(result(SAME, structure=(change,)))

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from tsdash import formats
 from tsdash.exporters import EXPORTERS
-from tsdash.judge import NOT_RUN, first_line
+from tsdash.judge import NOT_RUN, first_line, only_nan
 from tsdash.spec import CaseResult, Description, Judgement
 
 EVERYWHERE = ("cpu", "meta")  # devices that no machine lacks
@@ -34,12 +34,6 @@ def nothing_but_nan(judged: Judged) -> str:
     if not compared or not all(map(only_nan, compared)):
         return ""
     return f"In {formats.every(len(compared), 'compared case')} every output is NaN on both sides: not one number was compared."
-
-
-def only_nan(result: CaseResult) -> bool:
-    """Whether both sides give NaN in every element of every output."""
-    filled = [facts for facts in result.outputs if facts.elements]
-    return bool(filled) and all(facts.only_nan for facts in filled)
 
 
 def caveats(judged: Judged, description: Description | None, *, agree: bool) -> list[str]:

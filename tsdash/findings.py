@@ -149,6 +149,8 @@ def elements(facts: OutputFacts) -> str:
     total = formats.counted(facts.elements, "element")
     if facts.elements == 0:
         return "Nothing to compare: the output has no elements."
+    if facts.only_nan:
+        return f"All {total} are NaN on both sides: no number was compared."
     if facts.identical:
         return f"All {total} are equal, bit for bit."
     broken = facts.nan_disagree + facts.inf_disagree

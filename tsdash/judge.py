@@ -84,7 +84,10 @@ def judge(result: CaseResult, tolerance: Tolerance | None = None) -> Judgement:
         return hold(limits, tolerance)
     eager, exported = result.eager, result.exported
     if exported.ended == "export_error":
-        return Judgement(outcome="export_error", detail=f"The export failed: {first_line(exported.error)}")
+        why = (
+            "Eager itself raises here, so nothing could be exported" if eager.ended == "raised" else "The export failed"
+        )
+        return Judgement(outcome="export_error", detail=f"{why}: {first_line(exported.error)}")
     if eager.ended == exported.ended == "not_run" and exported.error is not None:
         return Judgement(outcome=NOT_RUN, detail=exported.error.message)
     if eager.ended in ("no_inputs", "not_run") and exported.ended not in ("timeout", "crash"):
@@ -141,7 +144,12 @@ def _compared(result: CaseResult) -> Judgement:
         )
     differing = [_trusting(facts, result.noise) for facts in result.outputs if not facts.identical]
     if not differing:
-        return Judgement(outcome="identical", detail=f"The same bits in every output.{_beside(result)}")
+        what = (
+            "Every output is NaN on both sides, and nothing else."
+            if only_nan(result)
+            else "The same bits in every output."
+        )
+        return Judgement(outcome="identical", detail=f"{what}{_beside(result)}")
     for reason in (_broken, _beyond_noise):
         for facts in differing:
             if wrong := reason(facts):
@@ -267,6 +275,12 @@ def _excuse(facts: OutputFacts) -> str:
         return f"max |Δ| is {delta}, within torch.testing's tolerance for {facts.dtype}."
     nearer = "the export" if facts.oracle.actual_rms < facts.oracle.expected_rms else "eager"
     return f"max |Δ| is {delta}, no more than {facts.dtype} arithmetic explains; {nearer} is nearer to float64, by the rms error."
+
+
+def only_nan(result: CaseResult) -> bool:
+    """Whether both sides give NaN in every element of every output: agreement without a number."""
+    filled = [facts for facts in result.outputs if facts.elements]
+    return bool(filled) and all(facts.only_nan for facts in filled)
 
 
 def both_raise(result: CaseResult) -> bool:
