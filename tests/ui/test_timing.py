@@ -78,6 +78,10 @@ def test_what_is_being_done_is_said_in_words(store: Store) -> None:
     assert now_doing(store.load(run)) == "loading the model"
     store.doing(run, "script", "c1")
     assert now_doing(store.load(run)) == "script · the base case"
+    store.add_case(run, result(spec.cases[0], "trace", EQUAL), {})
+    store.doing(run, "", "")
+    assert now_doing(store.load(run)) == "one case after another"
+    store.doing(run, "script", "c1")
     for mode in spec.modes:
         for case in spec.cases:
             store.add_case(run, result(case, mode, EQUAL), {})

@@ -178,7 +178,7 @@ def now_doing(record: Record) -> str:
         ahead = service.engine().ahead(record.id)
         return f"waiting: {formats.counted(ahead, 'run')} before it" if ahead else "waiting for its turn"
     if not mode:
-        return "loading the model"
+        return "one case after another" if record.swept else "loading the model"  # what is quick is not told
     if mode == "latency":
         return "measuring latency"
     if mode == "coverage":
