@@ -120,3 +120,13 @@ def test_one_case_is_not_all_cases() -> None:
     noisy = replace(SAME, identical=False, max_abs=1e-7)
     assert verdict([result(SAME)]).reasons == ("The same bits in the one case.",)
     assert verdict([result(noisy)] * 2).reasons == ("Within the noise of the arithmetic in all 2 cases.",)
+    both = result(eager=RAISED, exported=RAISED)
+    assert verdict([result(noisy), both]).reasons == (
+        "Within the noise of the arithmetic in 1 of 2 cases; in 1 both raise.",
+    )
+    assert verdict([result(SAME), result(noisy)]).reasons == (
+        "The same bits in 1 of 2 cases, the other 1 within the noise of the arithmetic.",
+    )
+    assert verdict([result(SAME), result(noisy), both]).reasons == (
+        "The same bits in 1 of 3 cases, in 1 within the noise of the arithmetic; in 1 both raise.",
+    )

@@ -55,7 +55,8 @@ def _agreement(mode: str, cells: Sequence[Cell], raised: int) -> str:
     if same + raised == total:
         return f"same bits in {formats.count(same)} of {formats.counted(total, 'case')}{refused}"
     good = same + outcomes["within_noise"]
-    return f"same answers in {formats.count(good)} of {formats.counted(total, 'case')}, bit for bit in {formats.count(same)}{refused}"
+    bits = f", bit for bit in {formats.count(same)}" if same else ""
+    return f"same answers in {formats.count(good)} of {formats.counted(total, 'case')}{bits}{refused}"
 
 
 def _speed_clause(speed_up: SpeedUp | None) -> str:

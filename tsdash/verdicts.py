@@ -158,14 +158,14 @@ def _altered(judged: Sequence[tuple[CaseResult, Judgement]]) -> list[str]:
 def _in_favour(swept: Sequence[tuple[CaseResult, Judgement]], raised: int) -> str:
     """In how many of the planned cases what agrees. `raised`: in so many both raise."""
     total, noisy = len(swept), sum(judgement.outcome == "within_noise" for _, judgement in swept)
-    same = total - noisy - raised
-    for what, count in (("The same bits", same), ("Within the noise of the arithmetic", noisy)):
-        if count == total:
-            return f"{what} in {formats.every(total, 'case')}."
-    parts = [f"The same bits in {same} of {total} cases"]
-    parts += [f"in {noisy} within the noise of the arithmetic"] if noisy and raised else []
-    parts += [f"the other {noisy} within the noise of the arithmetic"] if noisy and not raised else []
-    return ", ".join(parts) + (f"; in {raised} both raise." if raised else ".")
+    if raised == total:
+        return f"In {formats.every(total, 'case')} both raise."
+    agreeing = (("The same bits", total - noisy - raised), ("Within the noise of the arithmetic", noisy))
+    (what, n), *others = [(what, n) for what, n in agreeing if n]
+    text = f"{what} in {formats.every(total, 'case') if n == total else f'{n} of {total} cases'}"
+    for what, n in others:
+        text += f", {'in' if raised else 'the other'} {n} {what[0].lower()}{what[1:]}"
+    return f"{text}; in {raised} both raise." if raised else f"{text}."
 
 
 def verdicts(record: Record) -> dict[str, Verdict]:
