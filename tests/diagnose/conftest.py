@@ -24,11 +24,22 @@ Causes = tuple[Cause, ...]
 
 
 @pytest.fixture
-def explain(tmp_path: Path) -> Callable[..., tuple[Cause, int | None]]:
-    """The first cause of a failure, and the line that is marked in the text. `text` defines Model and make_inputs; `changed`
-    are the fields of the failing case that differ from the base's."""
+def explain(subject: Callable[..., tuple[Subject, int | None]]) -> Callable[..., tuple[Cause, int | None]]:
+    """The first cause of a failure, and the line that is marked in the text; see `subject`."""
 
     def run(text: str, mode: str = "trace", **changed: object) -> tuple[Cause, int | None]:
+        failing, line = subject(text, mode, **changed)
+        return diagnose(failing)[0], line
+
+    return run
+
+
+@pytest.fixture
+def subject(tmp_path: Path) -> Callable[..., tuple[Subject, int | None]]:
+    """A failure to diagnose, and the line that is marked in the text. `text` defines Model and make_inputs; `changed` are the
+    fields of the failing case that differ from the base's."""
+
+    def run(text: str, mode: str = "trace", **changed: object) -> tuple[Subject, int | None]:
         whole = HEAD + textwrap.dedent(text).strip() + TAIL
         loaded = load(ModelSource(name="m.py", kind="file", filename="m.py", text=whole), tmp_path)
         base = Case(id="c1", dims=dict(loaded.dims))
@@ -39,7 +50,7 @@ def explain(tmp_path: Path) -> Callable[..., tuple[Cause, int | None]]:
         )
         dims = {**base.dims, **dict(changed.pop("dims", {}))}
         case = replace(base, id="c2", dims=dims, **changed)
-        subject = Subject(
+        failing = Subject(
             loaded=loaded,
             mode=mode,
             base=base,
@@ -48,9 +59,9 @@ def explain(tmp_path: Path) -> Callable[..., tuple[Cause, int | None]]:
             artefact=path if path.exists() else None,
         )
         if export.error is None:
-            subject = _failing(subject, case)
+            failing = _failing(failing, case)
         line = next((n for n, code in enumerate(whole.splitlines(), 1) if MARK in code), None)
-        return diagnose(subject)[0], line
+        return failing, line
 
     return run
 

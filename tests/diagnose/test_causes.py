@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tsdash.diagnose.laboratory import Laboratory
+from tsdash.diagnose.retrace import retraced
+
 SIZES = """
 class Model(nn.Module):
     def forward(self, boxes, image):
@@ -273,3 +278,22 @@ def test_what_only_the_conversion_to_onnx_gets_wrong_is_no_baked_value(explain):
 def test_random_numbers_of_the_runtime_are_told_apart(explain):
     cause, _ = explain(DROPPED, "onnx")
     assert "random numbers of its own" in cause.message
+
+
+DROPS_IN_TRAINING = """
+class Model(nn.Module):
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5, self.training)  # here
+
+def make_inputs(n=8):
+    return (torch.ones(1, n),)
+"""
+
+
+@pytest.mark.parametrize("mode", ["trace", "export"])
+def test_the_mode_of_the_module_is_exported_with_it(subject, mode):
+    """Where no read of the flag is proved, a second trace shows it: torch.export captures the mode of the module as a trace does."""
+    failing, line = subject(DROPS_IN_TRAINING, mode, training=True)
+    (found,) = retraced(Laboratory(failing))
+    assert (found.cause, found.line) == ("training_mode", line)
+    assert "stays so" in found.message

@@ -24,6 +24,9 @@ MAX_NODES = 6000
 RETRACE_S = 5.0
 _PLUMBING = ("prim::Constant", "prim::GetAttr", "prim::ListConstruct", "prim::TupleConstruct", "prim::NumToTensor")
 AFTER_LOGS = 10**9  # a graph names where a constant is used, a log where it was made: of two alike the log leads
+_TRAINING = (
+    "It was exported in the mode that the module was in, training or evaluation, and what it does here stays so."
+)
 _FRAME = re.compile(r"^(.+)\((\d+)\): ", re.MULTILINE)
 _BY_AXIS = {
     "training": "training_mode",
@@ -54,12 +57,12 @@ class Operator:
 @evidence("tracing again from the failing case", order=60)
 def retraced(lab: Laboratory) -> Iterator[Finding]:
     """The first operators that differ between a trace of the base and one of the failing case, for each axis."""
-    if not lab.tracing:
+    if lab.scripting:
         return
     base: list[Operator] | None = None
     for axis, failures in values_groups(lab):
-        if axis in lab.explained or not lab.in_time():
-            continue
+        if axis in lab.explained or not lab.in_time() or not (lab.tracing or axis == "training"):
+            continue  # torch.export captures the mode of the module as a trace does, and sizes otherwise
         base = base or _operators(lab, lab.base)
         other = _operators(lab, failures[0].case)
         if not base or not other:
@@ -97,7 +100,9 @@ def _finding(
         axis=axis,
         file=placed.file if placed else None,
         line=placed.line if placed else None,
-        message="Exporting from the failing inputs gives another graph here.",
+        message=_TRAINING
+        if cause == "training_mode"
+        else "Exporting from the failing inputs gives another graph here.",
         order=AFTER_LOGS,
         evidence=(
             f"Traced from the example inputs: {shown[0]}; traced from {plan.describe(case, lab.base)}: {shown[1]}.",
