@@ -124,3 +124,10 @@ def test_untimed_modes_go_by_what_they_keep_of_the_model() -> None:
 def test_libraries_of_operators_are_named_among_the_needs() -> None:
     detector = replace(SCRIPT, runtime=("libtorch", "torchvision"))
     assert "It runs without Python; it needs libtorch and torchvision." in recommend([detector]).reasons
+
+
+def test_two_builds_that_differ_by_less_than_a_percent_are_as_fast() -> None:
+    """1.55 [1.545, 1.555] and 1.54 [1.535, 1.545] meet; 1.53 [1.525, 1.535] misses by less than a percent, 1.5 by more."""
+    frozen = timed(FROZEN, 1.55, width=0.005)
+    assert recommend([timed(SCRIPT, 1.53, width=0.005), frozen]).mode == "script"
+    assert recommend([timed(SCRIPT, 1.5, width=0.005), frozen]).mode == "script+freeze"

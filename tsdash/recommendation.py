@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tsdash import formats
-from tsdash.stats import Speedup
+from tsdash.stats import SMALLEST_CLAIM, Speedup
 
 NONE_SHIPS = "No mode can be shipped as it is."
 
@@ -61,7 +61,7 @@ def recommend(contenders: Sequence[Contender]) -> Recommendation:
 
 def _not_slower(contenders: Sequence[Contender]) -> Sequence[Contender]:
     """Those that no other is faster than: the fastest by a speed-up that the control cannot explain, and all whose interval
-    meets its own."""
+    meets its own, or misses it by no more than two builds of one model differ."""
     faster = [
         (one, one.speed_up) for one in contenders if one.speed_up and one.speed_up.claimed and one.speed_up.ratio > 1
     ]
@@ -69,7 +69,7 @@ def _not_slower(contenders: Sequence[Contender]) -> Sequence[Contender]:
         slower = {one.mode for one in contenders if one.speed_up and one.speed_up.claimed}
         return [one for one in contenders if one.mode not in slower] or contenders
     _, fastest = max(faster, key=lambda pair: pair[1].ratio)
-    return [one for one, speed_up in faster if speed_up.high >= fastest.low]
+    return [one for one, speed_up in faster if speed_up.high * (1 + SMALLEST_CLAIM) >= fastest.low]
 
 
 def _nearest(contenders: Sequence[Contender]) -> tuple[str, ...]:
