@@ -18,6 +18,7 @@ from tsdash.spec import Case
         ({"trace": "immi"}, "trace fails on negative values and in training."),
         ({"trace": "imii", "freeze": "imii"}, "Two modes fail on negative values."),
         ({"trace": "immi", "freeze": "imii"}, "Two modes fail on negative values, trace in training."),
+        ({"trace": "imii", "freeze": "imim", "script": "iiim"}, "Two modes fail on negative values, two at batch 4."),
         ({"trace": "mmmm", "script": "iiii"}, "trace fails in every case."),
         ({"trace": "mmmm", "script": "cccc"}, "Every mode fails in every case."),
         ({"trace": "mmmm", "script": "iiim"}, "script fails at batch 4; trace fails in every case."),
@@ -33,6 +34,15 @@ from tsdash.spec import Case
 def test_where_it_fails(rows: dict[str, str], sentence: str) -> None:
     """Modes are counted or named, places are told in words, what fails always comes last."""
     assert failures.where_it_fails(cells(**rows)) == sentence
+
+
+def test_modes_that_fail_at_different_sizes_are_told_apart() -> None:
+    """All fail at 1, and one of them at 5 alone: never that all fail at both."""
+    sizes = [Case(id=f"b{n}", dims={"batch": n}, varied="batch") for n in (1, 5)]
+    table = [(mode, sizes[0], "mismatch") for mode in ("trace", "export", "onnx")]
+    table += [("trace", sizes[1], "identical"), ("export", sizes[1], "identical"), ("onnx", sizes[1], "mismatch")]
+    table += [(mode, BASE, "identical") for mode in ("trace", "export", "onnx")]
+    assert failures.where_it_fails(table) == "Three modes fail at batch 1, onnx at batch 5."
 
 
 def test_many_values_are_summed_up() -> None:

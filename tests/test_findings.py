@@ -108,6 +108,14 @@ def test_failure_and_doubt_are_both_told() -> None:
         ({"trace": "ii.."}, "trace agrees with eager in all 2 cases so far."),
         ({"trace": "i..."}, "trace agrees with eager in the one case so far."),
         ({"trace": "im..", "script": "ii.."}, "trace fails in 1 of 2; script agrees so far."),
+        (
+            {"a": "m...", "b": "mm..", "c": "m...", "d": "m...", "e": "m...", "f": "i..."},
+            "a fails in 1 of 1; b fails in 2 of 2; c fails in 1 of 1; d fails in 1 of 1; 1 more fails; f agrees so far.",
+        ),
+        (
+            {"a": "i...", "b": "i...", "c": "i...", "d": "i...", "e": "i...", "f": "i..."},
+            "a, b, c, d and 2 more agree with eager in all 6 cases so far.",
+        ),
     ],
 )
 def test_so_far(rows: dict[str, str], sentence: str) -> None:

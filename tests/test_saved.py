@@ -117,6 +117,14 @@ def test_an_onnx_file_without_its_runtime_is_no_verdict(engine, tmp_path, monkey
         saved.keep(str(tmp_path / "m.onnx"), engine.store)
 
 
+def test_what_is_no_onnx_file_is_refused_at_once(engine, tmp_path):
+    """In place of a run in which every case fails to read it."""
+    path = tmp_path / "junk.onnx"
+    path.write_text("garbage")
+    with pytest.raises(OptionError, match=r"junk\.onnx is no ONNX file"):
+        saved.keep(str(path), engine.store)
+
+
 def test_an_onnx_file_names_no_device(engine, tmp_path):
     """So cases on another one are not run, and count neither way."""
     record = held(engine, onnx(tmp_path / "m.onnx"), "onnx", devices=("cpu", "meta"))

@@ -45,8 +45,11 @@ def caveats(judged: Judged, description: Description | None, *, agree: bool) -> 
         notes.append(
             f"In {formats.count(empty)} of {total} every output is NaN on both sides: there no number was compared."
         )
-    if description is not None and description.draws:
+    returned = [result for result, _ in judged if result.exported.ended == "returned"]
+    if description is not None and description.draws and returned:
         so = "the answers agree because both sides start from one seed" if agree else "both sides start from one seed"
+        if returned[0].mode == "onnx":
+            so = "an ONNX runtime draws its own, which no seed reaches"
         notes.append(f"Forward draws random numbers from {formats.joined(description.draws)}: {so}.")
     if description is not None and description.switchable and any(r.exported.ended == "returned" for r, _ in judged):
         notes += _in_training(judged[0][0].mode)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tsdash import formats
 from tsdash.findings import GOOD, MOST_PARTS, NOT_RUN, Cell
@@ -21,11 +21,15 @@ def where_it_fails(cells: Sequence[Cell]) -> str:
         return _never(run, modes)
     always = [mode for mode in modes if all((mode, case.id) in failing for name, case, _ in run if name == mode)]
     some = [mode for mode in modes if mode not in always]
-    by_axis: dict[str, list[tuple[str, Case]]] = {}
+    of_case: dict[str, list[str]] = {}
     for mode, case, _ in run:
         if mode in some and (mode, case.id) in failing:
-            by_axis.setdefault(_axis(case), []).append((mode, case))
-    parts = _places(by_axis)
+            of_case.setdefault(case.id, []).append(mode)
+    cases = {case.id: case for _, case, _ in run}
+    together: dict[tuple[str, ...], list[Case]] = {}  # those of one axis on which the same modes fail
+    for name, who in of_case.items():
+        together.setdefault((_axis(cases[name]), *who), []).append(cases[name])
+    parts = _places([(who, place(which)) for (_, *who), which in together.items()])
     if always:
         many = "Every mode" if len(always) == len(modes) and len(modes) > 1 else formats.joined(always)
         verb = "fails" if len(always) == 1 or many == "Every mode" else "fail"
@@ -43,11 +47,8 @@ def _never(run: Sequence[Cell], modes: Sequence[str]) -> str:
     return f"Never: {who} with eager in {formats.every(cases, 'case')}."
 
 
-def _places(by_axis: Mapping[str, Sequence[tuple[str, Case]]]) -> list[str]:
-    """ "three modes fail on large values, two in training" as one clause; a single mode is named."""
-    found = [
-        (list(dict.fromkeys(mode for mode, _ in hits)), place([case for _, case in hits])) for hits in by_axis.values()
-    ]
+def _places(found: Sequence[tuple[list[str], str]]) -> list[str]:
+    """ "three modes fail on large values, two in training" as one clause; a single mode is named. `found`: modes, and where."""
     if not found:
         return []
     ranked = sorted(found, key=lambda item: -len(item[0]))

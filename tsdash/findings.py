@@ -90,16 +90,25 @@ def so_far(cells: Sequence[Cell]) -> str:
             wrong.append((mode, bad, len(outcomes)))
         else:
             fine.append((mode, len(outcomes)))
-    parts = [f"{mode} fails in {bad} of {n}" for mode, bad, n in sorted(wrong, key=lambda item: -item[1])[:MOST_PARTS]]
+    parts = [f"{mode} fails in {bad} of {n}" for mode, bad, n in wrong[: MOST_PARTS + 1]]
+    parts += [
+        f"{formats.count(left)} more {'fails' if left == 1 else 'fail'}"
+        for left in [len(wrong) - MOST_PARTS - 1]
+        if left > 0
+    ]
     if fine and not wrong:
         n = sum(count for _, count in fine)
-        who = fine[0][0] if len(fine) == 1 else formats.joined([mode for mode, _ in fine[:MOST_PARTS]])
+        who = _few([mode for mode, _ in fine])
         return f"{who} {'agrees' if len(fine) == 1 else 'agree'} with eager in {formats.every(n, 'case')} so far."
     if fine:
-        parts.append(
-            f"{formats.joined([mode for mode, _ in fine[:MOST_PARTS]])} {'agrees' if len(fine) == 1 else 'agree'} so far"
-        )
+        parts.append(f"{_few([mode for mode, _ in fine])} {'agrees' if len(fine) == 1 else 'agree'} so far")
     return f"{'; '.join(parts)}."
+
+
+def _few(modes: Sequence[str]) -> str:
+    """The names of modes, of many the first few and how many more there are."""
+    left = len(modes) - MOST_PARTS - 1
+    return formats.joined([*modes[: MOST_PARTS + 1], *([f"{formats.count(left)} more"] if left > 0 else [])])
 
 
 def why(causes: Sequence[Cause], outcome: str, detail: str, *, altered: bool = False, raised: bool = False) -> str:

@@ -49,15 +49,18 @@ def keep(name: str, store: Store) -> SavedArtefact:
 
 def _whole(path: Path) -> bytes | None:
     """An ONNX file with the weights that lie in files beside it, as torch.onnx.export leaves them; None where none do."""
-    raw = path.read_bytes()
-    if b"location" not in raw:  # of weights that lie elsewhere
-        return None
     import onnx
     from onnx import external_data_helper
 
+    raw = path.read_bytes()
     try:
         model = onnx.load_from_string(raw)
-    except Exception:  # it is no ONNX file, which its runtime says in every case
+        known = bool(model.opset_import and model.graph.output)
+    except Exception:  # onnx and protobuf have errors of their own
+        known = False
+    if not known:
+        raise OptionError(f"{path.name} is no ONNX file: no graph with outputs can be read from it.")
+    if b"location" not in raw:  # of weights that lie elsewhere
         return None
     try:
         external_data_helper.load_external_data_for_model(model, str(path.resolve().parent))

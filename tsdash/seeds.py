@@ -27,12 +27,13 @@ def seed_all(seed: int) -> None:
 
 def drawn_since(seed: int) -> tuple[str, ...]:
     """The modules whose random numbers were drawn, or seeded otherwise, since `seed_all(seed)`, on the CPU; seeds all again."""
-    now = _states()
+    now = states()
     seed_all(seed)
-    return tuple(name for name, state in _states().items() if state != now[name])
+    return tuple(name for name, state in states().items() if state != now[name])
 
 
-def _states() -> dict[str, Hashable]:
+def states() -> dict[str, Hashable]:
+    """Where the generators on the CPU are: equal after two calls that drew as many random numbers, in the same way."""
     numpys: Any = np.random.get_state(legacy=False)
     return {
         "torch": torch.default_generator.get_state().numpy().tobytes(),

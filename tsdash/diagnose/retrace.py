@@ -61,7 +61,11 @@ def retraced(lab: Laboratory) -> Iterator[Finding]:
         return
     base: list[Operator] | None = None
     for axis, failures in values_groups(lab):
-        if axis in lab.explained or not lab.in_time() or not (lab.tracing or axis == "training"):
+        if (
+            axis in lab.explained
+            or not lab.in_time()
+            or not (lab.tracing or (axis, lab.subject.mode) == ("training", "export"))
+        ):
             continue  # torch.export captures the mode of the module as a trace does, and sizes otherwise
         base = base or _operators(lab, lab.base)
         other = _operators(lab, failures[0].case)

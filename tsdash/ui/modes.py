@@ -22,6 +22,7 @@ from tsdash.ui.service import Loaded, store
 
 ORDERS = ("verdict", "speed-up", "size", "name")
 MOST_REMARK = 120  # characters of an error in the table
+ONE_WAY = {"baked_control_flow", "unrolled_loop"}  # of such an export no branch is kept, whatever its mode can do
 TARGET = "export"  # where PyTorch asks users of TorchScript to move
 
 
@@ -130,7 +131,7 @@ def _needs(record: Record, mode: str) -> ModeNeeds:
         causes=causes,
         needs=(*(exporter.runtime if exporter else ()), *(libraries(export) if export else ())),
         without_python=bool(exporter and exporter.without_python),
-        branches=bool(exporter and exporter.branches),
+        branches=bool(exporter and exporter.branches) and not ONE_WAY.intersection(causes),
         casts=bool(exporter and exporter.casts),
         deprecated=bool(exporter and exporter.deprecated),
         future=exporter.future if exporter else "",
