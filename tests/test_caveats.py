@@ -79,7 +79,7 @@ def test_random_numbers_are_told_where_everything_agrees() -> None:
     failing = verdict([result(SAME), result(exported=RAISED)], description=random)
     assert failing.reasons[1] == f"{said}both sides start from one seed."
     assert verdict([result(SAME, mode="onnx")], description=random).reasons[1] == (
-        f"{said}an ONNX runtime draws its own, which no seed reaches."
+        f"{said}the runtime of onnx draws its own, which no seed of torch's reaches."
     )
     assert not any(said in reason for reason in verdict([result(exported=RAISED)], description=random).reasons)
 

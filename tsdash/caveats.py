@@ -48,11 +48,11 @@ def caveats(judged: Judged, description: Description | None, *, agree: bool) -> 
     returned = [result for result, _ in judged if result.exported.ended == "returned"]
     if description is not None and description.draws and returned:
         so = "the answers agree because both sides start from one seed" if agree else "both sides start from one seed"
-        if returned[0].mode == "onnx":
-            so = "an ONNX runtime draws its own, which no seed reaches"
+        if (exporter := EXPORTERS.get(returned[0].mode)) is not None and not exporter.seeded:
+            so = f"the runtime of {exporter.name} draws its own, which no seed of torch's reaches"
         notes.append(f"Forward draws random numbers from {formats.joined(description.draws)}: {so}.")
-    if description is not None and description.switchable and any(r.exported.ended == "returned" for r, _ in judged):
-        notes += _in_training(judged[0][0].mode)
+    if description is not None and description.switchable and returned:
+        notes += _in_training(returned[0].mode)
     return [*notes, *misfits(result for result, _ in judged)]
 
 

@@ -47,6 +47,7 @@ class Exporter:
     switches: bool = True  # the artefact can be told .train() and .eval()
     casts: bool = True  # the artefact can be cast to another dtype once it is loaded
     moves: bool = True  # the artefact can be loaded for another device
+    seeded: bool = True  # what it draws at random follows torch's seed
     needs: tuple[str, ...] = ()  # modules that are slow to import: the zygote imports them once for all workers
     runtime: tuple[str, ...] = ()  # what has to be there where the artefact runs
     future: str = ""  # what PyTorch says of it, as a sentence
@@ -124,71 +125,65 @@ def torchscript(
     """Register a mode whose function returns a ScriptModule. What is frozen keeps its dtype: `casts` False; what is traced
     keeps the way that one call took: `branches` False."""
 
-    def register(make: Make) -> Make:
-        EXPORTERS[name] = Exporter(
-            name=name,
-            summary=summary,
-            suffix=".pt",
-            dynamic=False,
-            make=make,
-            save=_save_script,
-            load=load,
-            read=lambda path: _load_script(path, "cpu"),
-            casts=casts,
-            runtime=("libtorch",),
-            future=TORCHSCRIPT_FUTURE,
-            deprecated=True,
-            branches=branches,
-        )
-        return make
-
-    return register
+    return _registered(
+        name,
+        summary,
+        suffix=".pt",
+        dynamic=False,
+        save=_save_script,
+        load=load,
+        read=lambda path: _load_script(path, "cpu"),
+        casts=casts,
+        runtime=("libtorch",),
+        future=TORCHSCRIPT_FUTURE,
+        deprecated=True,
+        branches=branches,
+    )
 
 
 def program(name: str, summary: str) -> Callable[[Make], Make]:
     """Register a mode whose function returns an ExportedProgram."""
-
-    def register(make: Make) -> Make:
-        EXPORTERS[name] = Exporter(
-            name=name,
-            summary=summary,
-            suffix=".pt2",
-            dynamic=True,
-            switches=False,
-            casts=False,
-            make=make,
-            save=_save_program,
-            load=_load_program,
-            read=_read_program,
-            needs=("torch._dynamo", "torch._export", "torch.export.passes"),
-            runtime=("Python", "torch"),
-            future=PROGRAM_FUTURE,
-        )
-        return make
-
-    return register
+    return _registered(
+        name,
+        summary,
+        suffix=".pt2",
+        dynamic=True,
+        switches=False,
+        casts=False,
+        save=_save_program,
+        load=_load_program,
+        read=_read_program,
+        needs=("torch._dynamo", "torch._export", "torch.export.passes"),
+        runtime=("Python", "torch"),
+        future=PROGRAM_FUTURE,
+    )
 
 
 def onnx(name: str, summary: str) -> Callable[[Make], Make]:
     """Register a mode whose function returns a Session of an ONNX file."""
+    return _registered(
+        name,
+        summary,
+        suffix=".onnx",
+        dynamic=True,
+        switches=False,
+        casts=False,
+        moves=False,
+        seeded=False,
+        save=onnxfile.save,
+        load=onnxfile.load,
+        read=onnxfile.Session,
+        needs=("torch._dynamo", "torch._export", "onnxscript"),  # not onnxruntime, which starts a thread
+        runtime=("onnxruntime",),
+        future=ONNX_FUTURE,
+    )
+
+
+def _registered(name: str, summary: str, **facts: Any) -> Callable[[Make], Make]:
+    """Register the function as the mode of that name; `facts` are fields of Exporter."""
 
     def register(make: Make) -> Make:
-        EXPORTERS[name] = Exporter(
-            name=name,
-            summary=summary,
-            suffix=".onnx",
-            dynamic=True,
-            switches=False,
-            casts=False,
-            moves=False,
-            make=make,
-            save=onnxfile.save,
-            load=onnxfile.load,
-            read=onnxfile.Session,
-            needs=("torch._dynamo", "torch._export", "onnxscript"),  # not onnxruntime, which starts a thread
-            runtime=("onnxruntime",),
-            future=ONNX_FUTURE,
-        )
+        EXPORTERS[name] = Exporter(name=name, summary=summary, make=make, **facts)
         return make
 
     return register
