@@ -157,8 +157,6 @@ class Author:
                 f"Eager changes torch's settings when it runs ({', '.join(called.changed)}), and an export does not: whoever "
                 "calls it sees that. Here they are put back after every call."
             )
-        if stochastic:
-            notes.append("Eager draws random numbers: every comparison is made under one seed on both sides.")
         numbers = thresholds.named(self.loaded, self.pristine.model)
         return replace(
             description,
