@@ -166,8 +166,14 @@ def _progress(loaded: service.Loaded) -> None:
     if not service.is_ours(record.id):
         st.caption("Another process runs this. If that has ended, start it again with Run.")
     section("So far", findings.so_far(loaded.cells))
-    st.html(live_grid(loaded.table, record.doing))
+    st.html(_grid(service.version(loaded), record.doing, loaded))
     st.html(outcome_legend())
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _grid(version: str, doing: tuple[str, str], _loaded: service.Loaded) -> str:
+    """The grid, made once for all who look on."""
+    return live_grid(_loaded.table, doing)
 
 
 def now_doing(record: Record) -> str:
