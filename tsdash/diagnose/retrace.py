@@ -57,16 +57,10 @@ class Operator:
 @evidence("tracing again from the failing case", order=60)
 def retraced(lab: Laboratory) -> Iterator[Finding]:
     """The first operators that differ between a trace of the base and one of the failing case, for each axis."""
-    if lab.scripting:
-        return
     base: list[Operator] | None = None
     for axis, failures in values_groups(lab):
-        if (
-            axis in lab.explained
-            or not lab.in_time()
-            or not (lab.tracing or (axis, lab.subject.mode) == ("training", "export"))
-        ):
-            continue  # torch.export captures the mode of the module as a trace does, and sizes otherwise
+        if axis in lab.explained or not lab.in_time() or not _tells(lab, axis):
+            continue
         base = base or _operators(lab, lab.base)
         other = _operators(lab, failures[0].case)
         if not base or not other:
@@ -76,6 +70,11 @@ def retraced(lab: Laboratory) -> Iterator[Finding]:
             if finding is not None:
                 yield finding
                 break
+
+
+def _tells(lab: Laboratory, axis: str) -> bool:
+    """Whether a trace shows what the export did: torch.export captures the mode of the module as a trace does, and no more."""
+    return lab.tracing or (lab.subject.mode, axis) == ("export", "training")
 
 
 def _finding(
