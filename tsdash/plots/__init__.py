@@ -1,4 +1,5 @@
-"""Tables, histograms and samples to plotly figures. Nothing here computes a statistic or knows Streamlit.
+"""Tables, histograms and samples to plotly figures. Statistics are handed in; what a title says beside them is read off
+the marks that are drawn. Nothing here knows Streamlit.
 
 Every figure has a fixed height, a title that states what it found, axes with units, a state for "nothing to show", and its own text
 alternative, which `alt_text` reads back.
